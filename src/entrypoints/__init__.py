@@ -1,0 +1,1 @@
+"""Where processes begin: settings, the composition root, the command line, and the sandbox."""

@@ -1,0 +1,25 @@
+"""Time and randomness, the two things that make a program differ from run to run."""
+
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+        ...
+
+
+class Randomness(Protocol):
+    """Chance."""
+
+    def new_id(self) -> UUID:
+        """A fresh id that nobody can guess (122 random bits or more)."""
+        ...
+
+    def fraction(self) -> float:
+        """A number in [0, 1), for jitter."""
+        ...

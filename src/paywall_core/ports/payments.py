@@ -1,0 +1,78 @@
+"""The payment provider, in our words."""
+
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from paywall_core.events import PaymentNotification
+from paywall_core.facts import Mode
+from paywall_core.money import Money
+
+
+class CheckoutRequest(Struct, frozen=True, kw_only=True):
+    """What the provider needs to open a checkout.
+
+    Attributes:
+        order_id: travels as metadata on every object, and as the idempotency key.
+        plan, mode: what is bought, and how it is paid.
+        email: prefilled on the provider's page.
+        locale: the page's language.
+    """
+
+    order_id: UUID
+    plan: str
+    mode: Mode
+    email: str
+    locale: str
+
+
+class OpenedCheckout(Struct, frozen=True, kw_only=True):
+    """A checkout that the customer can go to; `url` is the provider's hosted page."""
+
+    session_id: str
+    url: str
+
+
+class Price(Struct, frozen=True, kw_only=True):
+    """What a plan costs now, for display only: the provider charges what it has on record.
+
+    Attributes:
+        amount: the price.
+        interval: `day`, `week`, `month` or `year` for a subscription; None: paid once.
+        interval_count: how many intervals one payment covers.
+    """
+
+    amount: Money
+    interval: str | None = None
+    interval_count: int = 1
+
+
+class PaymentGateway(Protocol):
+    """Asks the payment provider. Every method raises `PaymentProviderUnavailable` when it does not answer."""
+
+    async def open_checkout(self, request: CheckoutRequest) -> OpenedCheckout:
+        """Open a checkout; asking again with the same order gives the same one."""
+        ...
+
+    async def read_checkout(self, session_id: str) -> PaymentNotification:
+        """What the provider says of a checkout session now (`event_id` is None)."""
+        ...
+
+    async def price_of(self, plan: str) -> Price:
+        """What a plan costs."""
+        ...
+
+
+class PaymentWebhook(Protocol):
+    """Reads what the payment provider pushes to us."""
+
+    def read(self, body: bytes, signature: str, *, now: datetime) -> PaymentNotification:
+        """Check the signature over the raw body, and translate the event. No I/O.
+
+        Raises:
+            InvalidSignature: it is not the provider's, or is too old at `now`.
+            InvalidPayload: it is signed, but is no event.
+        """
+        ...

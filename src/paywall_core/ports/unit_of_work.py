@@ -1,0 +1,174 @@
+"""One transaction: the order, its history, the provider's events and the outbox are written together or not at all.
+
+    async with unit_of_work() as uow:
+        order = await uow.orders.get(order_id, for_update=True)
+        ...
+        await uow.commit()
+
+Leaving the block without `commit()` rolls back. No network call happens inside the block. One contract suite runs on
+every implementation.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from types import TracebackType
+from typing import Protocol, Self, TypeAlias
+from uuid import UUID
+
+from msgspec import Struct
+
+from paywall_core.effects import Effect
+from paywall_core.events import PaymentNotification
+from paywall_core.order import Change, HistoryEntry, Order
+
+
+class OrderRepository(Protocol):
+    """Orders, their history, and the provider's ids by which they are found."""
+
+    async def add(self, order: Order) -> None:
+        """Write a new order."""
+        ...
+
+    async def get(self, order_id: UUID, *, for_update: bool = False) -> Order | None:
+        """Read an order; with `for_update` nobody else can change it before this transaction ends."""
+        ...
+
+    async def save(self, change: Change, *, expected_version: int) -> None:
+        """Write a change: the order, and its new history entries.
+
+        Raises:
+            ConcurrentUpdate: the stored order is not of `expected_version` any more.
+        """
+        ...
+
+    async def claim(self, references: Sequence[str], order_id: UUID | None) -> frozenset[UUID]:
+        """Bind provider ids to an order, and say which orders own them.
+
+        An id that is bound already keeps its owner. With `order_id` None (or of an order that does not exist) ids
+        without an owner are only marked, and another transaction that claims one of them waits for this one to end:
+        so an event that is parked and the one that makes its order known never miss each other.
+        """
+        ...
+
+    async def lapsed(self, now: datetime, limit: int) -> Sequence[Order]:
+        """Up to `limit` orders recorded as `token_issued` or `active` whose access ended at `now` or before.
+
+        The longest lapsed first, locked; those that somebody else has locked are left out.
+        """
+        ...
+
+    async def history(self, order_id: UUID) -> Sequence[HistoryEntry]:
+        """The order's history, oldest first; empty when there is none."""
+        ...
+
+
+class PaymentEventRepository(Protocol):
+    """What the payment provider told us, each of its events once."""
+
+    async def add(self, notification: PaymentNotification, *, order_id: UUID | None, received_at: datetime) -> bool:
+        """Store an event; False when its `event_id` is stored already (a repeat).
+
+        With `order_id` None and something in `events`, it is parked until one of its `references` finds an order.
+        """
+        ...
+
+    async def parked(self, references: Sequence[str]) -> Sequence[PaymentNotification]:
+        """Parked events that name any of these ids, the longest parked first."""
+        ...
+
+    async def unpark(self, event_id: str, order_id: UUID) -> None:
+        """A parked event was applied to this order."""
+        ...
+
+
+class DeliveryStatus(StrEnum):
+    """How far an outbox row has come."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    SKIPPED = "skipped"  # no longer wanted when its turn came; wanted again, it becomes pending again
+    DEAD = "dead"  # given up, a human must look
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """An outbox row under lease.
+
+    Attributes:
+        key: the effect's deterministic key; goes to the far side wherever it takes one.
+        effect: what to do.
+        attempt: 1 for the first try; counted when the lease is taken, so a crash counts too.
+        lease_id: proves that the lease is still ours when the outcome is written.
+    """
+
+    key: str
+    effect: Effect
+    attempt: int
+    lease_id: UUID
+
+
+class Settlement(Struct, frozen=True, kw_only=True):
+    """How a delivery ended.
+
+    Attributes:
+        status: the row's new status; `pending`: to be tried again.
+        at: when it ended.
+        due_at: when to try again (only for `pending`).
+        error: what went wrong or why it was skipped, for the operator; no secrets, no addresses.
+        attempted: False gives the try back: the worker was stopped before it began.
+    """
+
+    status: DeliveryStatus
+    at: datetime
+    due_at: datetime | None = None
+    error: str | None = None
+    attempted: bool = True
+
+
+class OutboxRepository(Protocol):
+    """What the world outside is owed."""
+
+    async def enqueue(self, effects: Sequence[Effect], *, due_at: datetime) -> None:
+        """Write effects. A key that is there already is left alone, unless it was skipped: then it is due again."""
+        ...
+
+    async def lease(self, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID) -> Sequence[Delivery]:
+        """Take up to `limit` rows that are due, for this worker alone until `lease_until`.
+
+        A row whose lease has run out (its worker died) is due again. Rows that another transaction is taking are
+        passed over, not waited for.
+        """
+        ...
+
+    async def settle(self, delivery: Delivery, settlement: Settlement) -> bool:
+        """Write how a delivery ended; False, and nothing is written, when the lease is no longer ours."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction over everything that the core stores."""
+
+    orders: OrderRepository
+    payment_events: PaymentEventRepository
+    outbox: OutboxRepository
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End; whatever was not committed is rolled back."""
+        ...
+
+    async def commit(self) -> None:
+        """Make everything durable, all or nothing."""
+        ...
+
+
+UnitOfWorkFactory: TypeAlias = Callable[[], UnitOfWork]
+"""Gives a fresh unit of work; each is used once."""
