@@ -273,7 +273,7 @@ class TokenRedeemed(EventBase, frozen=True, kw_only=True, tag="token_redeemed"):
 
 
 class TokenRotated(EventBase, frozen=True, kw_only=True, tag="token_rotated"):
-    """The token has a new version; older ones are worthless. Who redeemed before stays until the new one is redeemed."""
+    """The token has a new version; older ones are worthless. Who redeemed stays until the new one is redeemed."""
 
     _type = EventType.TOKEN_ROTATED
     token_version: int

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from msgspec import Struct
 
 from paywall_core.activation_link import ActivationLinks
-from paywall_core.effects import ReportSale, SendAccessEmail, SendActivationMessage
+from paywall_core.effects import ReportSale, SendAccessEmail
 from paywall_core.errors import DeliveryFailed
 from paywall_core.lifecycle import State
 from paywall_core.order import Order
@@ -18,6 +19,8 @@ from paywall_core.ports.unit_of_work import (
     Settlement,
     UnitOfWorkFactory,
 )
+
+_Channel = TypeVar("_Channel", AccessMessenger, SaleTracker)
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):
@@ -117,15 +120,15 @@ class DeliverOutbox:
         if order is None:
             return DeliveryStatus.SKIPPED
         effect = delivery.effect
-        if isinstance(effect, SendAccessEmail) and self._mailer is not None:
-            message = self._access_message(delivery, order, to=order.email)
-            await self._mailer.send_access(message)
-        elif isinstance(effect, SendActivationMessage) and self._messenger is not None:
-            message = self._access_message(delivery, order, to=order.telegram_chat_id or "")
-            await self._messenger.send_access(message)
-        elif isinstance(effect, ReportSale) and self._sale_tracker is not None:
+        if isinstance(effect, ReportSale):
             report = SaleReport(key=delivery.key, order_id=order.id, clickid=order.clickid)
-            await self._sale_tracker.report_sale(report)
+            await _configured(self._sale_tracker).report_sale(report)
+        elif isinstance(effect, SendAccessEmail):
+            message = self._access_message(delivery, order, to=order.email)
+            await _configured(self._mailer).send_access(message)
+        else:
+            message = self._access_message(delivery, order, to=order.telegram_chat_id or "")
+            await _configured(self._messenger).send_access(message)
         return None
 
     async def _wanted(self, delivery: Delivery) -> Order | None:
@@ -180,3 +183,10 @@ class DeliverOutbox:
         if failure.retry_after_seconds is not None:
             wait = max(wait, timedelta(seconds=failure.retry_after_seconds))
         return Settlement(status=DeliveryStatus.PENDING, at=now, due_at=now + wait, error=failure.reason)
+
+
+def _configured(channel: _Channel | None) -> _Channel:
+    """The channel; `_unwanted` has already let nothing through to one that is not configured."""
+    if channel is None:
+        raise DeliveryFailed("its channel is not configured", permanent=True)
+    return channel

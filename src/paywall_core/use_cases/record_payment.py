@@ -81,8 +81,7 @@ class RecordPayment:
             for notification in waiting:
                 await uow.orders.claim(sorted(notification.references), order.id)
                 order = await self._apply(uow, order, notification)
-                if notification.event_id is not None:
-                    await uow.payment_events.unpark(notification.event_id, order.id)
+                await uow.payment_events.unpark(notification.event_id or "", order.id)  # the parked have one
                 found.update(notification.references)
             references = tuple(sorted(found - set(references)))
 

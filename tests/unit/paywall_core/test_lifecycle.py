@@ -1,0 +1,159 @@
+"""The transition table, pair by pair, against an expectation written by hand; and the state that facts ask for."""
+
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paywall_core.errors import IllegalTransition
+from paywall_core.events import EventType, PaymentEvent
+from paywall_core.facts import Terms
+from paywall_core.lifecycle import TRANSITIONS, State, check_move, diagram, state_of
+from paywall_core.order import Order, apply
+
+from .strategies import DAY, FOR_LIFE, ONE_TIME, START, SUBSCRIPTION, moments, one_time_events, subscription_events
+
+# One line per event; a column per state the order is in; in it the states it may come to (P pending, T token_issued,
+# A active, E expired, R revoked), and "-" where the event is illegal.
+EXPECTED = """
+                       P      T      A      E      R
+checkout_opened        P      T      A      E      R
+checkout_completed     P      T      A      PE     R
+checkout_expired       PE     T      A      E      R
+payment_succeeded      TER    TER    AER    TAER   TAER
+payment_failed         P      T      A      PE     R
+payment_linked         P      TER    AER    ER     TAER
+refund_made            P      TER    AER    ER     R
+refund_failed          P      T      A      E      TAER
+dispute_opened         P      TER    AER    ER     R
+dispute_lost           P      TER    AER    ER     R
+dispute_ended_well     P      T      A      E      TAER
+subscription_ended     P      TER    AER    E      R
+token_redeemed         -      A      A      -      -
+token_rotated          -      T      A      -      -
+access_revoked         R      R      R      R      R
+access_reinstated      -      -      -      -      PTAER
+time_passed            -      ER     ER     TA     TA
+"""
+
+LETTERS = {
+    "P": State.PENDING,
+    "T": State.TOKEN_ISSUED,
+    "A": State.ACTIVE,
+    "E": State.EXPIRED,
+    "R": State.REVOKED,
+}
+
+
+def expected_targets() -> dict[tuple[State, EventType], frozenset[State]]:
+    """The hand-written table, read."""
+    header, *rows = EXPECTED.strip().splitlines()
+    states = [LETTERS[letter] for letter in header.split()]
+    table: dict[tuple[State, EventType], frozenset[State]] = {}
+    for row in rows:
+        event, *cells = row.split()
+        for state, cell in zip(states, cells, strict=True):
+            table[state, EventType(event)] = frozenset(LETTERS[letter] for letter in cell if letter != "-")
+    return table
+
+
+PAIRS = [(state, event) for state in State for event in EventType]
+
+
+@pytest.mark.parametrize(("state", "event"), PAIRS, ids=str)
+def test_each_pair_leads_where_the_table_by_hand_says(state: State, event: EventType) -> None:
+    """Every pair (state, event) allows exactly the moves that a person wrote down."""
+    allowed = expected_targets()[state, event]
+    for target in State:
+        if target in allowed:
+            check_move(state, event, target)
+        else:
+            with pytest.raises(IllegalTransition) as raised:
+                check_move(state, event, target)
+            assert (raised.value.state, raised.value.event, raised.value.target) == (state, event, target)
+
+
+def test_every_state_has_a_row() -> None:
+    """A state without a row would raise the wrong error."""
+    assert set(TRANSITIONS) == set(State)
+    assert len(expected_targets()) == len(State) * len(EventType)
+
+
+def test_the_diagram_shows_every_arrow_between_states() -> None:
+    """The drawing is made from the table."""
+    drawn = diagram()
+    assert "pending --> token_issued: payment_succeeded" in drawn
+    assert "token_issued --> active: token_redeemed" in drawn
+    arrows = {(s, t) for s, row in TRANSITIONS.items() for targets in row.values() for t in targets if s is not t}
+    assert drawn.count("-->") == len(arrows) + 1
+
+
+def test_the_diagram_in_the_docs_is_today_s() -> None:
+    """`paywall lifecycle` was run after the last change of the table."""
+    docs = Path(__file__).parents[3] / "docs" / "lifecycle.md"
+    assert diagram() in docs.read_text(encoding="utf-8")
+
+
+def place(terms: Terms) -> Order:
+    """A fresh order under these terms."""
+    return Order.place(
+        order_id=UUID(int=1),
+        email="anna@example.com",
+        plan="plan",
+        terms=terms,
+        clickid="click",
+        locale="ru",
+        telegram_chat_id="42",
+        now=START,
+    )
+
+
+def deliver(order: Order, events: list[PaymentEvent]) -> tuple[Order, list[str]]:
+    """Apply events one by one, and collect the keys of what is owed."""
+    keys: list[str] = []
+    for event in events:
+        change = apply(order, event, now=order.created_at + 40 * DAY, cause="test")
+        keys.extend(effect.key for effect in change.effects)
+        order = change.order
+    return order, keys
+
+
+@settings(max_examples=300)
+@given(
+    st.one_of(
+        st.tuples(st.sampled_from([ONE_TIME, FOR_LIFE]), st.lists(one_time_events(), max_size=10)),
+        st.tuples(st.just(SUBSCRIPTION), st.lists(subscription_events(), max_size=12)),
+    ),
+    st.data(),
+)
+def test_any_order_and_any_repeats_end_the_same(world: tuple[Terms, list[PaymentEvent]], data: st.DataObject) -> None:
+    """The theorem: the same events, in any order and however often, end in the same facts and the same state."""
+    terms, events = world
+    repeats = data.draw(st.lists(st.sampled_from(events), max_size=4)) if events else []
+    shuffled = data.draw(st.permutations(events + repeats))
+    straight, _ = deliver(place(terms), events)
+    other, keys = deliver(place(terms), list(shuffled))
+    assert other.facts == straight.facts
+    assert other.state is straight.state
+    if straight.state is State.TOKEN_ISSUED:
+        assert {k.split(":")[0] for k in keys} == {"access_email", "activation_message", "mobi_slon"}
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from([ONE_TIME, FOR_LIFE, SUBSCRIPTION]),
+    st.lists(st.tuples(subscription_events() | one_time_events(), moments()), max_size=12),
+)
+def test_the_state_on_record_is_the_state_of_the_facts(
+    terms: Terms, story: list[tuple[PaymentEvent, datetime]]
+) -> None:
+    """At each step, at any time (the clock may even run back), the recorded state is what the facts ask for."""
+    order = place(terms)
+    for event, now in story:
+        change = apply(order, event, now=now, cause="test")
+        assert change.order.state is state_of(change.order.facts, now)
+        assert [entry.sequence for entry in change.history] == list(range(order.version + 1, change.order.version + 1))
+        order = change.order

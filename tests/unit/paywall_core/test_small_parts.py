@@ -1,0 +1,147 @@
+"""The token, addresses, languages, plans and links."""
+
+import subprocess
+import sys
+from base64 import urlsafe_b64encode
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paywall_core.access_token import AccessTokens
+from paywall_core.activation_link import ActivationLinks
+from paywall_core.email_address import email_key, mask_email, parse_email
+from paywall_core.errors import ActivationTokenInvalid, InvalidInput, PlanModeMismatch
+from paywall_core.locales import choose_locale
+from paywall_core.plans import Plan, PlanCatalogue
+
+from .strategies import ONE_TIME, SUBSCRIPTION
+
+ORDER = UUID(int=0x1234567890)
+NEW, OLD = b"new secret, 16 bytes", b"old secret, 16 bytes"
+
+
+@given(st.uuids(), st.integers(1, 2**32 - 1))
+def test_token_fits_telegram_and_finds_its_order(order_id: UUID, version: int) -> None:
+    """62 characters of Telegram's alphabet, and the way back."""
+    tokens = AccessTokens([NEW])
+    token = tokens.issue(order_id, version)
+    assert len(token) == 62
+    assert set(token) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+    parsed = tokens.parse(token)
+    assert parsed.order_id == order_id
+    tokens.verify(parsed, version)
+    with pytest.raises(ActivationTokenInvalid):
+        tokens.verify(parsed, version - 1)
+
+
+def test_old_secret_stays_valid_while_it_is_listed() -> None:
+    """A secret can be replaced without breaking a link; dropped from the list, its links are dead."""
+    token = AccessTokens([OLD]).issue(ORDER, 1)
+    both = AccessTokens([NEW, OLD])
+    both.verify(both.parse(token), 1)
+    assert both.issue(ORDER, 1) != token
+    with pytest.raises(ActivationTokenInvalid):
+        AccessTokens([NEW]).verify(AccessTokens.parse(token), 1)
+
+
+@given(st.text(max_size=80) | st.binary(min_size=46, max_size=47).map(lambda b: urlsafe_b64encode(b).decode()))
+def test_garbage_is_no_token(text: str) -> None:
+    """Whatever is pasted in, it is invalid or somebody else's forgery, never a crash."""
+    tokens = AccessTokens([NEW])
+    with pytest.raises(ActivationTokenInvalid):
+        tokens.verify(tokens.parse(text), 1)
+
+
+@pytest.mark.parametrize("change", [lambda t: t[:-1] + "B", lambda t: "+" + t[1:], lambda t: "=" + t[1:]])
+def test_other_spelling_of_a_token_is_refused(change: object) -> None:
+    """One capability, one spelling: trailing bits, other alphabets and padding are refused."""
+    assert callable(change)
+    with pytest.raises(ActivationTokenInvalid):
+        AccessTokens.parse(change(AccessTokens([NEW]).issue(UUID(int=0), 1)[:-1] + "A"))
+
+
+@pytest.mark.parametrize("secrets", [[], [b"short"], [NEW, b""]])
+def test_weak_secrets_are_refused(secrets: list[bytes]) -> None:
+    """No secret, or a short one, is a mistake that must not start."""
+    with pytest.raises(ValueError, match="at least one secret"):
+        AccessTokens(secrets)
+
+
+def test_token_is_not_in_the_parsed_form_s_repr() -> None:
+    """What proves the claim is not printed."""
+    parsed = AccessTokens.parse(AccessTokens([NEW]).issue(ORDER, 1))
+    assert repr(parsed) == f"ParsedToken(order_id={ORDER})"
+
+
+def test_link_is_telegram_s_deep_link() -> None:
+    """`https://t.me/<bot>?start=<token>`."""
+    tokens = AccessTokens([NEW])
+    link = ActivationLinks(tokens=tokens, bot_username="paywall_bot").link(ORDER, 1)
+    assert link == f"https://t.me/paywall_bot?start={tokens.issue(ORDER, 1)}"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["anna@example.com", " anna@example.com ", "a.b+c@sub.example.co.uk", "Анна@почта.рф", "o'neil@example.museum"],
+)
+def test_address_is_trimmed_and_otherwise_kept(address: str) -> None:
+    """The shape is checked, the spelling stays."""
+    assert parse_email(address) == address.strip()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "anna", "@example.com", "anna@", "anna@localhost", "a b@example.com", "anna@exa mple.com", "a@b@example.com",
+     "anna@-example.com", ".anna@example.com", "anna.@example.com", "an..na@example.com", "anna@example..com",
+     "anna@example.c", "x" * 65 + "@example.com", "anna@" + "e" * 250 + ".com", "anna@example.com\nBcc: b@example.com",
+     "<anna@example.com>", "anna@example.123"],
+)  # fmt: skip
+def test_what_is_no_address_is_refused(address: str) -> None:
+    """The error names the field."""
+    with pytest.raises(InvalidInput) as raised:
+        parse_email(address)
+    assert raised.value.field == "email"
+
+
+def test_addresses_are_compared_without_case_and_shown_masked() -> None:
+    """Anna@ and anna@ are one; a log shows neither."""
+    assert email_key(" Anna@Example.com ") == email_key("anna@example.COM")
+    assert mask_email("anna@example.com") == "a***@example.com"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chosen"),
+    [("ru", "ru"), ("ru-RU", "ru"), ("EN_us", "en"), ("en-GB", "en"), ("de", "xx"), ("", "xx"), (None, "xx")],
+)
+def test_language_is_chosen_by_its_first_part(wanted: str | None, chosen: str) -> None:
+    """`ru…` and `en…` are those languages, anything else the default."""
+    assert choose_locale(wanted, default="xx") == chosen
+
+
+def test_plan_is_found_by_name_and_mode() -> None:
+    """An unknown name or mode names its field; a known plan in another mode is its own error."""
+    plans = PlanCatalogue([Plan(name="basic", terms=ONE_TIME), Plan(name="monthly", terms=SUBSCRIPTION)])
+    assert [plan.name for plan in plans] == ["basic", "monthly"]
+    assert plans.find("basic", "one_time").terms == ONE_TIME
+    for name, mode, field in (("gold", "one_time", "plan"), ("basic", "barter", "mode")):
+        with pytest.raises(InvalidInput) as raised:
+            plans.find(name, mode)
+        assert raised.value.field == field
+    with pytest.raises(PlanModeMismatch):
+        plans.find("basic", "subscription")
+
+
+def test_importing_the_core_loads_nothing_third_party_but_msgspec() -> None:
+    """The core is a library: it must not drag a web framework into someone else's service."""
+    program = (
+        "import sys, msgspec, msgspec.json; before = set(sys.modules);"
+        "import paywall_core, paywall_core.testing, paywall_core.use_cases.session_status;"
+        "new = {m.split('.')[0] for m in set(sys.modules) - before};"
+        "print(sorted(new - set(sys.stdlib_module_names) - {'paywall_core', 'msgspec'}))"
+    )
+    printed = subprocess.run(  # noqa: S603  - our own interpreter and program
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert printed.stdout.strip() == "[]"

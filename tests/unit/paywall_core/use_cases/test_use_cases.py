@@ -1,0 +1,522 @@
+"""The use cases on in-memory ports: from checkout to access, and whatever may happen between."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from msgspec import structs
+
+from paywall_core.access_token import AccessTokens
+from paywall_core.activation_link import ActivationLinks
+from paywall_core.errors import (
+    ActivationTokenInvalid,
+    ActivationTokenUsed,
+    DeliveryFailed,
+    IllegalTransition,
+    InvalidInput,
+    OrderNotFound,
+    PaymentProviderUnavailable,
+    ReferencesDisagree,
+    SessionNotFound,
+)
+from paywall_core.events import (
+    CheckoutOpened,
+    DisputeUpdated,
+    PaymentEvent,
+    PaymentLinked,
+    PaymentNotification,
+    PaymentSucceeded,
+    RefundUpdated,
+)
+from paywall_core.facts import DisputeStatus, RefundStatus
+from paywall_core.lifecycle import FulfillmentStatus, State
+from paywall_core.order import Order
+from paywall_core.plans import Plan, PlanCatalogue
+from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus, Settlement
+from paywall_core.testing import (
+    FakeClock,
+    FakeGateway,
+    FakeMessenger,
+    FakeSaleTracker,
+    InMemoryOrders,
+    InMemoryStore,
+    SeededRandomness,
+)
+from paywall_core.use_cases.access_status import GetAccessStatus
+from paywall_core.use_cases.activate_access import ActivateAccess, ActivateAccessCommand, GrantedAccess
+from paywall_core.use_cases.deliver_outbox import DeliverOutbox, RetryPolicy
+from paywall_core.use_cases.record_payment import RecordedPayment, RecordPayment
+from paywall_core.use_cases.session_status import GetSessionStatus
+from paywall_core.use_cases.start_checkout import StartCheckout, StartCheckoutCommand, StartedCheckout
+from paywall_core.use_cases.sweep_lapsed import SweepLapsed
+
+from ..strategies import DAY, FOR_LIFE, ONE_TIME, SUBSCRIPTION, eur  # noqa: TID252  - the tests' own package
+
+COMMAND = StartCheckoutCommand(
+    mode="one_time", plan="basic", email=" Anna@Example.com ", clickid="click-1", locale="en-US", telegram_chat_id="42"
+)
+
+
+class World:
+    """All use cases over one in-memory store."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.store = InMemoryStore()
+        self.gateway = FakeGateway(self.clock)
+        self.mailer = FakeMessenger()
+        self.messenger = FakeMessenger()
+        self.tracker = FakeSaleTracker()
+        self.tokens = AccessTokens([b"a secret of the tests"])
+        links = ActivationLinks(tokens=self.tokens, bot_username="bot")
+        randomness = SeededRandomness()
+        unit_of_work = self.store.unit_of_work
+        plans = PlanCatalogue(
+            [
+                Plan(name="basic", terms=ONE_TIME),
+                Plan(name="life", terms=FOR_LIFE),
+                Plan(name="monthly", terms=SUBSCRIPTION),
+            ]
+        )
+        self.start = StartCheckout(
+            unit_of_work=unit_of_work,
+            gateway=self.gateway,
+            plans=plans,
+            clock=self.clock,
+            randomness=randomness,
+            default_locale="ru",
+        )
+        self.record = RecordPayment(unit_of_work=unit_of_work, clock=self.clock)
+        self.session = GetSessionStatus(
+            directory=self.store.directory,
+            gateway=self.gateway,
+            record_payment=self.record,
+            links=links,
+            clock=self.clock,
+        )
+        self.activate = ActivateAccess(unit_of_work=unit_of_work, tokens=self.tokens, clock=self.clock)
+        self.status = GetAccessStatus(directory=self.store.directory, clock=self.clock)
+        self.sweep = SweepLapsed(unit_of_work=unit_of_work, clock=self.clock, batch_size=2)
+        self.policy = RetryPolicy(max_attempts=3)
+        self.outbox = DeliverOutbox(
+            unit_of_work=unit_of_work,
+            mailer=self.mailer,
+            messenger=self.messenger,
+            sale_tracker=self.tracker,
+            links=links,
+            clock=self.clock,
+            randomness=randomness,
+            policy=self.policy,
+        )
+        self.silent = DeliverOutbox(
+            unit_of_work=unit_of_work,
+            mailer=None,
+            messenger=None,
+            sale_tracker=None,
+            links=links,
+            clock=self.clock,
+            randomness=randomness,
+            policy=self.policy,
+        )
+
+    def say(
+        self,
+        event_id: str | None,
+        *events: PaymentEvent,
+        order_id: UUID | None = None,
+        references: tuple[str, ...] = (),
+    ) -> PaymentNotification:
+        """A notification from the provider."""
+        return PaymentNotification(
+            event_id=event_id,
+            event_type="test",
+            occurred_at=self.clock.now(),
+            payload=b"{}",
+            order_id=order_id,
+            references=references,
+            events=events,
+        )
+
+    def paid(self, started: StartedCheckout, event_id: str | None = "evt_paid") -> PaymentNotification:
+        """The purchase's payment."""
+        return self.say(
+            event_id,
+            PaymentSucceeded(
+                payment_id="pi_1", paid_at=self.clock.now(), amount=eur(1500), session_id=started.session_id
+            ),
+            order_id=started.order_id,
+            references=(started.session_id, "pi_1"),
+        )
+
+    async def buy(self, **changes: str) -> StartedCheckout:
+        """A paid purchase."""
+        started = await self.start(structs.replace(COMMAND, **changes))
+        await self.record(self.paid(started, f"evt_{started.order_id}"))
+        return started
+
+    def order(self, order_id: UUID) -> Order:
+        """The stored order."""
+        return self.store.tables.orders[order_id]
+
+    async def redeem(self, started: StartedCheckout, user: int) -> GrantedAccess:
+        """Press the link as this user."""
+        token = self.tokens.issue(started.order_id, self.order(started.order_id).facts.token_version)
+        return await self.activate(ActivateAccessCommand(activation_token=token, telegram_user_id=user))
+
+    async def deliver_all(self, outbox: DeliverOutbox | None = None) -> list[DeliveryStatus]:
+        """Deliver what is due, once."""
+        use_case = outbox or self.outbox
+        return [await use_case.deliver(delivery) for delivery in await use_case.lease(10)]
+
+
+@pytest.fixture
+def world() -> World:
+    """A fresh world."""
+    return World()
+
+
+async def test_customer_pays_gets_the_link_and_is_let_in(world: World) -> None:
+    """The main job, end to end."""
+    started = await world.start(COMMAND)
+    order = world.order(started.order_id)
+    assert (order.email, order.locale, order.telegram_chat_id) == ("Anna@Example.com", "en", "42")
+    assert (await world.session(started.session_id)).access_status is State.PENDING
+    await world.record(world.paid(started))
+    shown = await world.session(started.session_id)
+    assert shown.fulfillment_status is FulfillmentStatus.FULFILLED
+    assert await world.deliver_all() == [DeliveryStatus.DELIVERED] * 3
+    assert world.mailer.sent[0].to == "Anna@Example.com"
+    assert world.messenger.sent[0].to == "42"
+    assert world.tracker.reports[0].clickid == "click-1"
+    assert shown.activation_link == world.mailer.sent[0].activation_link
+    assert not (await world.status(5)).is_paid
+    granted = await world.redeem(started, 5)
+    assert granted.access_expires_at == world.clock.now() + 30 * DAY
+    status = await world.status(5)
+    assert (status.is_paid, status.access_status, status.order_id) == (True, State.ACTIVE, started.order_id)
+    assert (await world.session(started.session_id)).activation_link is None
+
+
+async def test_access_for_life_has_no_end(world: World) -> None:
+    """`access_expires_at` is None."""
+    assert (await world.redeem(await world.buy(plan="life"), 5)).access_expires_at is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("email", "nobody"), ("clickid", "x" * 256), ("telegram_chat_id", "abc"), ("telegram_chat_id", "-"),
+     ("telegram_chat_id", "1" * 21), ("telegram_chat_id", "٣"), ("plan", "gold"), ("mode", "barter")],
+)  # fmt: skip
+async def test_bad_input_names_its_field_and_stores_nothing(world: World, field: str, value: str) -> None:
+    """No order, no call to the provider."""
+    with pytest.raises(InvalidInput) as raised:
+        await world.start(structs.replace(COMMAND, **{field: value}))
+    assert raised.value.field == field
+    assert not world.store.tables.orders
+    assert not world.gateway.requests
+
+
+async def test_group_chat_and_no_chat_are_taken(world: World) -> None:
+    """A minus is a group; an empty text is no chat."""
+    group = await world.start(structs.replace(COMMAND, telegram_chat_id="-1001"))
+    none = await world.start(structs.replace(COMMAND, telegram_chat_id=""))
+    assert world.order(group.order_id).telegram_chat_id == "-1001"
+    assert world.order(none.order_id).telegram_chat_id is None
+
+
+async def test_provider_down_at_checkout_leaves_a_pending_order(world: World) -> None:
+    """The order is stored first, so that a lost answer still finds it."""
+    world.gateway.down = True
+    with pytest.raises(PaymentProviderUnavailable):
+        await world.start(COMMAND)
+    assert [order.state for order in world.store.tables.orders.values()] == [State.PENDING]
+
+
+async def test_webhook_before_the_checkout_call_returned_works(world: World) -> None:
+    """The event finds the order by our metadata; the call's answer then changes nothing."""
+    original = world.gateway.open_checkout
+
+    async def webhook_first(request: object) -> object:
+        opened = await original(request)  # type: ignore[arg-type]  # handed through
+        early = StartedCheckout(
+            checkout_url=opened.url, session_id=opened.session_id, order_id=world.gateway.requests[0].order_id
+        )
+        await world.record(world.paid(early))
+        return opened
+
+    world.gateway.open_checkout = webhook_first  # type: ignore[assignment,method-assign]  # the race, made certain
+    started = await world.start(COMMAND)
+    assert world.order(started.order_id).state is State.TOKEN_ISSUED
+    assert len(world.store.tables.history[started.order_id]) == 1
+
+
+async def test_ten_deliveries_of_one_event_are_one_change(world: World) -> None:
+    """One change, one e-mail, nine duplicates."""
+    started = await world.start(COMMAND)
+    results = await asyncio.gather(*(world.record(world.paid(started)) for _ in range(10)))
+    assert sorted(r.duplicate for r in results) == [False] + [True] * 9
+    assert [row.key.split(":")[0] for row in world.store.outbox] == ["access_email", "activation_message", "mobi_slon"]
+
+
+async def test_success_page_before_the_webhook_works_and_the_webhook_changes_nothing(world: World) -> None:
+    """The provider is asked, once in three seconds; its answer goes through the same door."""
+    started = await world.start(COMMAND)
+    world.gateway.answers[started.session_id] = world.paid(started, None)
+    assert (await world.session(started.session_id)).access_status is State.TOKEN_ISSUED
+    before = world.order(started.order_id)
+    recorded = await world.record(world.paid(started))
+    assert recorded == RecordedPayment(order_id=started.order_id)
+    assert world.order(started.order_id) == before
+    assert len(world.gateway.reads) == 1
+
+
+async def test_provider_is_asked_at_most_once_in_three_seconds(world: World) -> None:
+    """However often the page polls; and its silence is no error."""
+    started = await world.start(COMMAND)
+    for _ in range(5):
+        await world.session(started.session_id)
+    assert len(world.gateway.reads) == 1
+    world.clock.advance(timedelta(seconds=3))
+    world.gateway.down = True
+    assert (await world.session(started.session_id)).payment_status == "unpaid"
+
+
+async def test_unknown_session_is_not_found(world: World) -> None:
+    """Not every id is ours."""
+    with pytest.raises(SessionNotFound):
+        await world.session("cs_unknown")
+
+
+async def test_link_is_shown_for_an_hour_only(world: World) -> None:
+    """After that: restore by e-mail."""
+    started = await world.buy()
+    world.clock.advance(timedelta(minutes=59))
+    assert (await world.session(started.session_id)).activation_link
+    world.clock.advance(timedelta(minutes=1))
+    assert (await world.session(started.session_id)).activation_link is None
+    world.clock.advance(30 * DAY)
+    assert (await world.session(started.session_id)).access_status is State.EXPIRED
+
+
+async def test_refund_before_its_checkout_is_parked_and_applied_with_it(world: World) -> None:
+    """Never acknowledged and lost; a chain of parked events is followed to its end."""
+    started = await world.start(COMMAND)
+    refund = RefundUpdated(refund_id="re_1", amount=eur(1500), status=RefundStatus.SUCCEEDED, payment="pi_1")
+    dispute = DisputeUpdated(dispute_id="dp_1", status=DisputeStatus.WON, payment="pi_1", charge="ch_1")
+    first = await world.record(world.say("evt_dispute", dispute, references=("ch_1", "dp_1")))
+    second = await world.record(world.say("evt_refund", refund, references=("ch_1", "pi_1")))
+    assert first.parked
+    assert second.parked
+    assert (await world.record(world.say("evt_refund", refund, references=("ch_1", "pi_1")))).duplicate
+    await world.record(world.paid(started))
+    order = world.order(started.order_id)
+    assert order.state is State.REVOKED
+    assert order.facts.disputes["dp_1"].status is DisputeStatus.WON
+    assert [entry.cause for entry in world.store.tables.history[order.id]][-2:] == ["evt_refund", "evt_dispute"]
+
+
+async def test_reference_finds_the_order_without_metadata(world: World) -> None:
+    """A charge carries no metadata of ours; its payment intent was bound before."""
+    started = await world.buy()
+    link = PaymentLinked(payment_intent_id="pi_9", payment_id="in_9")
+    recorded = await world.record(world.say("evt_2", link, references=("pi_1",)))
+    assert recorded.order_id == started.order_id
+
+
+async def test_event_that_names_two_orders_is_refused_and_stored_nowhere(world: World) -> None:
+    """One notification, several orders: loud, and the retry sees it again."""
+    one = await world.buy()
+    other = await world.start(COMMAND)
+    confused = world.say(
+        "evt_x", CheckoutOpened(session_id=other.session_id), references=(one.session_id, other.session_id)
+    )
+    with pytest.raises(ReferencesDisagree):
+        await world.record(confused)
+    assert "evt_x" not in world.store.tables.events
+    settled = structs.replace(confused, order_id=other.order_id)
+    assert (await world.record(settled)).order_id == other.order_id
+
+
+async def test_unused_event_is_stored_and_a_foreign_order_is_parked(world: World) -> None:
+    """Both are acknowledged; neither is lost."""
+    assert await world.record(world.say("evt_unused")) == RecordedPayment()
+    foreign = world.say("evt_f", CheckoutOpened(session_id="cs_f"), order_id=UUID(int=9), references=("cs_f",))
+    assert (await world.record(foreign)).parked
+    assert await world.record(structs.replace(foreign, event_id=None)) == RecordedPayment(parked=True)
+
+
+async def test_failure_leaves_nothing_behind_and_the_retry_succeeds(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the event nor the order is stored when anything fails."""
+    started = await world.start(COMMAND)
+    before = world.store.tables
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "paywall_core.use_cases.record_payment.apply",
+            lambda *_, **__: (_ for _ in ()).throw(IllegalTransition(state="a", event="b")),
+        )
+        with pytest.raises(IllegalTransition):
+            await world.record(world.paid(started))
+    assert world.store.tables is before
+    assert not (await world.record(world.paid(started))).duplicate
+
+
+async def test_two_users_redeeming_one_token_at_once_one_gets_in(world: World) -> None:
+    """Exactly one; and again for the same user is the same answer."""
+    started = await world.buy()
+    results = await asyncio.gather(*(world.redeem(started, user) for user in (5, 6)), return_exceptions=True)
+    assert [type(r) for r in results] == [GrantedAccess, ActivationTokenUsed]
+    assert await world.redeem(started, 5) == results[0]
+
+
+async def test_token_of_no_order_is_invalid_and_user_must_be_real(world: World) -> None:
+    """One answer for all that is not genuine."""
+    token = world.tokens.issue(UUID(int=3), 1)
+    with pytest.raises(ActivationTokenInvalid):
+        await world.activate(ActivateAccessCommand(activation_token=token, telegram_user_id=5))
+    command = ActivateAccessCommand(activation_token=token, telegram_user_id=0)
+    assert token not in repr(command)
+    with pytest.raises(InvalidInput):
+        await world.activate(command)
+
+
+async def test_gate_knows_the_chat_that_paid_before_it_redeemed(world: World) -> None:
+    """Unknown, pending, issued, active, expired: is_paid only while access is good."""
+    assert (await world.status(42)).access_status is None
+    started = await world.start(COMMAND)
+    assert (await world.status(42)).access_status is State.PENDING
+    await world.record(world.paid(started))
+    issued = await world.status(42)
+    assert (issued.is_paid, issued.access_status) == (False, State.TOKEN_ISSUED)
+    await world.redeem(started, 42)
+    assert (await world.status(42)).is_paid
+    world.clock.advance(30 * DAY)
+    over = await world.status(42)
+    assert (over.is_paid, over.access_status) == (False, State.EXPIRED)
+
+
+async def test_sweep_records_what_lapsed_in_batches(world: World) -> None:
+    """Two at a time; and it ends."""
+    for email in ("a@example.com", "b@example.com", "c@example.com"):
+        started = await world.start(structs.replace(COMMAND, email=email))
+        paid = world.paid(started, f"evt_{email}")
+        await world.record(structs.replace(paid, references=(started.session_id,)))
+    world.clock.advance(31 * DAY)
+    assert [await world.sweep(), await world.sweep(), await world.sweep()] == [2, 1, 0]
+    assert {order.state for order in world.store.tables.orders.values()} == {State.EXPIRED}
+
+
+async def test_failed_delivery_is_retried_with_backoff_then_given_up(world: World) -> None:
+    """Twice more, each later; then it is a dead letter that says why."""
+    await world.buy(clickid="", telegram_chat_id="")
+    world.mailer.failure = DeliveryFailed("421 busy")
+    assert await world.deliver_all() == [DeliveryStatus.PENDING]
+    assert await world.deliver_all() == []
+    wait = world.store.outbox[0].due_at - world.clock.now()
+    assert timedelta(seconds=1) <= wait <= timedelta(seconds=2)
+    world.clock.advance(wait)
+    world.mailer.failure = DeliveryFailed("429", retry_after_seconds=100)
+    assert await world.deliver_all() == [DeliveryStatus.PENDING]
+    assert world.store.outbox[0].due_at == world.clock.now() + timedelta(seconds=100)
+    world.clock.advance(timedelta(seconds=100))
+    assert await world.deliver_all() == [DeliveryStatus.DEAD]
+    assert world.store.outbox[0].error == "429"
+
+
+async def test_permanent_failure_is_dead_at_once(world: World) -> None:
+    """A blocked bot does not come back by asking."""
+    await world.buy(clickid="")
+    world.messenger.failure = DeliveryFailed("blocked", permanent=True)
+    assert set(await world.deliver_all()) == {DeliveryStatus.DELIVERED, DeliveryStatus.DEAD}
+
+
+async def test_dead_worker_s_rows_come_back_and_its_late_word_is_ignored(world: World) -> None:
+    """A lease runs out; the next worker delivers, and the first one's outcome is not written."""
+    await world.buy(clickid="", telegram_chat_id="")
+    (taken,) = await world.outbox.lease(10)
+    assert not await world.outbox.lease(10)
+    world.clock.advance(timedelta(seconds=world.policy.lease_seconds))
+    assert await world.deliver_all() == [DeliveryStatus.DELIVERED]
+    await world.outbox.give_back(taken)
+    assert world.store.outbox[0].status is DeliveryStatus.DELIVERED
+
+
+async def test_delivery_that_was_not_begun_is_given_back(world: World) -> None:
+    """A worker that stops returns its rows, and the try is not counted."""
+    await world.buy(clickid="", telegram_chat_id="")
+    (taken,) = await world.outbox.lease(10)
+    await world.outbox.give_back(taken)
+    (again,) = await world.outbox.lease(10)
+    assert again.attempt == 1
+
+
+async def test_mail_skipped_during_a_dispute_goes_out_when_it_is_won(world: World) -> None:
+    """Whatever is owed at the end has gone out."""
+    started = await world.buy(clickid="")
+    dispute = DisputeUpdated(dispute_id="dp_1", status=DisputeStatus.OPEN, payment="pi_1")
+    await world.record(world.say("evt_d", dispute, references=("pi_1",)))
+    assert await world.deliver_all() == [DeliveryStatus.SKIPPED, DeliveryStatus.SKIPPED]
+    won = structs.replace(dispute, status=DisputeStatus.WON)
+    await world.record(world.say("evt_w", won, references=("pi_1",)))
+    assert await world.deliver_all() == [DeliveryStatus.DELIVERED, DeliveryStatus.DELIVERED]
+    assert world.mailer.sent[0].order_id == started.order_id
+
+
+async def test_redeemed_before_delivery_gets_the_mail_but_no_button(world: World) -> None:
+    """The mail is the customer's proof; the button would be pointless."""
+    started = await world.buy(clickid="")
+    await world.redeem(started, 42)
+    assert await world.deliver_all() == [DeliveryStatus.DELIVERED, DeliveryStatus.SKIPPED]
+
+
+async def test_mail_of_a_rotated_token_is_skipped(world: World) -> None:
+    """A link that no longer works is not sent."""
+    started = await world.buy(clickid="", telegram_chat_id="")
+    order = world.order(started.order_id)
+    facts = structs.replace(order.facts, token_version=2)
+    world.store.tables.orders[order.id] = structs.replace(order, facts=facts)
+    assert await world.deliver_all() == [DeliveryStatus.SKIPPED]
+
+
+async def test_channel_that_is_off_is_skipped_and_says_so(world: World) -> None:
+    """A group of settings that is unset is off; its rows say why they did not go out."""
+    await world.buy()
+    assert await world.deliver_all(world.silent) == [DeliveryStatus.SKIPPED] * 3
+    assert [row.error for row in world.store.outbox] == [
+        "mail is not configured",
+        "the bot is not configured",
+        "the sale tracker is not configured",
+    ]
+
+
+async def test_delivery_for_no_order_is_a_dead_letter(world: World) -> None:
+    """It asks for a human; it does not vanish."""
+    await world.buy(clickid="", telegram_chat_id="")
+    world.store.tables.orders.clear()
+    assert await world.deliver_all() == [DeliveryStatus.DEAD]
+
+
+async def test_delivery_without_a_row_settles_nothing(world: World) -> None:
+    """A row that is gone cannot be settled."""
+    await world.buy(clickid="", telegram_chat_id="")
+    (taken,) = await world.outbox.lease(10)
+    stray = Delivery(key="no such key", effect=taken.effect, attempt=1, lease_id=taken.lease_id)
+    async with world.store.unit_of_work() as uow:
+        settled = Settlement(status=DeliveryStatus.DELIVERED, at=world.clock.now())
+        assert not await uow.outbox.settle(stray, settled)
+
+
+@pytest.mark.parametrize("missing", ["note", "record"])
+async def test_order_that_vanishes_is_loud(world: World, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """An order is never deleted; should it be gone all the same, nothing is answered as if it were there."""
+    started = await world.start(COMMAND)
+
+    async def gone(*_: object, **__: object) -> None:
+        return None
+
+    monkeypatch.setattr(InMemoryOrders, "get", gone)
+    act = world.start(COMMAND) if missing == "note" else world.record(world.paid(started))
+    with pytest.raises(OrderNotFound):
+        await act
