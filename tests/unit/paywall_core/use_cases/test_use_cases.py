@@ -464,6 +464,17 @@ async def test_mail_skipped_during_a_dispute_goes_out_when_it_is_won(world: Worl
     assert world.mailer.sent[0].order_id == started.order_id
 
 
+async def test_mail_that_went_out_is_not_sent_again_after_a_dispute(world: World) -> None:
+    """One cause, one effect: the same key is in the outbox already."""
+    await world.buy(clickid="", telegram_chat_id="")
+    assert await world.deliver_all() == [DeliveryStatus.DELIVERED]
+    for event_id, status in (("evt_d", DisputeStatus.OPEN), ("evt_w", DisputeStatus.WON)):
+        dispute = DisputeUpdated(dispute_id="dp_1", status=status, payment="pi_1")
+        await world.record(world.say(event_id, dispute, references=("pi_1",)))
+    assert await world.deliver_all() == []
+    assert len(world.mailer.sent) == 1
+
+
 async def test_redeemed_before_delivery_gets_the_mail_but_no_button(world: World) -> None:
     """The mail is the customer's proof; the button would be pointless."""
     started = await world.buy(clickid="")

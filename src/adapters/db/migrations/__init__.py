@@ -1,0 +1,1 @@
+"""Alembic's scripts: explicit steps, each of which goes up and down."""

@@ -1,0 +1,89 @@
+"""The outbox on SQL: deterministic keys, leases, outcomes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.db.rows import decode_effect, encode_effect
+from adapters.db.schema import outbox
+from paywall_core.effects import Effect
+from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus, OutboxRepository, Settlement
+
+
+class SqlOutbox(OutboxRepository):
+    """The outbox in one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def enqueue(self, effects: Sequence[Effect], *, due_at: datetime) -> None:
+        """Write effects; a key that was skipped is due again, any other that is there stays as it is."""
+        make = postgresql_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
+        for effect in effects:
+            statement = make(outbox).values(
+                key=effect.key,
+                order_id=effect.order_id,
+                effect=encode_effect(effect),
+                status=str(DeliveryStatus.PENDING),
+                attempts=0,
+                due_at=due_at,
+            )
+            await self._connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["key"],
+                    set_={"status": str(DeliveryStatus.PENDING), "due_at": due_at, "settled_at": None},
+                    where=outbox.c.status == str(DeliveryStatus.SKIPPED),
+                )
+            )
+
+    async def lease(self, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID) -> Sequence[Delivery]:
+        """Take rows that are due; rows that another worker is taking are passed over."""
+        due = (
+            select(outbox.c.key)
+            .where(outbox.c.status == str(DeliveryStatus.PENDING), outbox.c.due_at <= now)
+            .order_by(outbox.c.due_at, outbox.c.key)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        keys = (await self._connection.execute(due)).scalars().all()
+        if not keys:
+            return []
+        taken = await self._connection.execute(
+            update(outbox)
+            .where(outbox.c.key.in_(keys))
+            .values(due_at=lease_until, attempts=outbox.c.attempts + 1, lease_id=lease_id)
+            .returning(outbox.c.key, outbox.c.effect, outbox.c.attempts)
+        )
+        rows = {row.key: row for row in taken}
+        return [
+            Delivery(key=key, effect=decode_effect(rows[key].effect), attempt=rows[key].attempts, lease_id=lease_id)
+            for key in keys
+        ]
+
+    async def settle(self, delivery: Delivery, settlement: Settlement) -> bool:
+        """Write how a delivery ended, while the lease is ours."""
+        values: dict[str, object] = {
+            "status": str(settlement.status),
+            "lease_id": None,
+            "last_error": settlement.error,
+            "settled_at": None if settlement.status is DeliveryStatus.PENDING else settlement.at,
+        }
+        if settlement.due_at is not None:
+            values["due_at"] = settlement.due_at
+        if not settlement.attempted:
+            values["attempts"] = outbox.c.attempts - 1
+        settled = await self._connection.execute(
+            update(outbox)
+            .where(
+                outbox.c.key == delivery.key,
+                outbox.c.lease_id == delivery.lease_id,
+                outbox.c.status == str(DeliveryStatus.PENDING),
+            )
+            .values(values)
+        )
+        return settled.rowcount == 1

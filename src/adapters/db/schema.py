@@ -1,0 +1,159 @@
+"""The tables. One schema for SQLite and PostgreSQL; `migrations/` brings a database to it.
+
+Besides an order's facts, `orders` holds what follows from them as columns (`access_until`, `payment_status`, …): they
+are written with each change and are what the hot paths and the sweep read. The database repeats the laws: unique
+provider events, a unique sequence in each order's history, unique outbox keys, and only known words for states.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from paywall_core.lifecycle import FulfillmentStatus, State
+from paywall_core.ports.unit_of_work import DeliveryStatus
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC time with microseconds. SQLite has no such type: there it is a text that sorts as it should."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """A fixed-width text on SQLite, `timestamptz` elsewhere."""
+        return dialect.type_descriptor(String(26) if dialect.name == "sqlite" else DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """An aware time to what the database stores."""
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """What the database stores to an aware time."""
+        if value is None or dialect.name != "sqlite":
+            return None if value is None else value.astimezone(UTC)
+        return datetime.strptime(value, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=UTC)
+
+
+def _one_of(column: str, words: Any) -> str:
+    return f"{column} IN ({', '.join(repr(str(word)) for word in words)})"
+
+
+_LIVE = text("state IN ('token_issued', 'active')")
+_DUE = text("status = 'pending'")
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Uuid(), primary_key=True),
+    Column("version", Integer(), nullable=False),
+    Column("email", String(320), nullable=False),
+    Column("email_key", String(320), nullable=False, index=True),
+    Column("plan", String(64), nullable=False),
+    Column("clickid", String(255), nullable=False),
+    Column("locale", String(8), nullable=False),
+    Column("telegram_chat_id", String(24)),
+    Column("created_at", Moment(), nullable=False),
+    Column("facts", Text(), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("token_version", Integer(), nullable=False),
+    Column("telegram_user_id", BigInteger()),
+    Column("first_paid_at", Moment()),
+    Column("access_until", Moment()),
+    Column("payment_status", String(24), nullable=False),
+    Column("fulfillment_status", String(16), nullable=False),
+    Column("checkout_session_id", String(255)),
+    Column("provider_read_at", Moment()),
+    CheckConstraint(_one_of("state", State), name="state"),
+    CheckConstraint(_one_of("fulfillment_status", FulfillmentStatus), name="fulfillment_status"),
+    UniqueConstraint("checkout_session_id"),
+    Index("ix_orders_gate", "telegram_user_id", "access_until", "created_at", "id", "plan", "state"),
+    Index("ix_orders_chat", "telegram_chat_id", "access_until", "created_at", "id", "plan", "state"),
+    Index("ix_orders_lapsing", "access_until", sqlite_where=_LIVE, postgresql_where=_LIVE),
+)
+
+order_history = Table(
+    "order_history",
+    metadata,
+    Column("order_id", Uuid(), ForeignKey("orders.id"), primary_key=True),
+    Column("sequence", Integer(), primary_key=True, autoincrement=False),
+    Column("at", Moment(), nullable=False),
+    Column("event_type", String(32), nullable=False),
+    Column("event", Text(), nullable=False),
+    Column("from_state", String(16), nullable=False),
+    Column("to_state", String(16), nullable=False),
+    Column("cause", String(255), nullable=False),
+)
+
+order_references = Table(
+    "order_references",
+    metadata,
+    Column("reference", String(255), primary_key=True),
+    Column("order_id", Uuid(), ForeignKey("orders.id")),
+)
+
+payment_events = Table(
+    "payment_events",
+    metadata,
+    Column("stripe_event_id", String(255), nullable=False),
+    Column("event_type", String(128), nullable=False),
+    Column("occurred_at", Moment(), nullable=False),
+    Column("received_at", Moment(), nullable=False),
+    Column("payload", LargeBinary(), nullable=False),
+    Column("notification", Text(), nullable=False),
+    Column("order_id", Uuid(), ForeignKey("orders.id"), index=True),
+    UniqueConstraint("stripe_event_id"),
+)
+
+parked_references = Table(
+    "parked_references",
+    metadata,
+    Column("reference", String(255), primary_key=True),
+    Column("stripe_event_id", String(255), ForeignKey("payment_events.stripe_event_id"), primary_key=True),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("order_id", Uuid(), ForeignKey("orders.id"), nullable=False, index=True),
+    Column("effect", Text(), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("attempts", Integer(), nullable=False),
+    Column("due_at", Moment(), nullable=False),
+    Column("lease_id", Uuid()),
+    Column("settled_at", Moment()),
+    Column("last_error", Text()),
+    CheckConstraint(_one_of("status", DeliveryStatus), name="status"),
+    Index("ix_outbox_due", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
+)

@@ -1,0 +1,44 @@
+"""The unit of work on SQL: one connection, one transaction, the three repositories on it."""
+
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.db.orders import SqlOrders
+from adapters.db.outbox import SqlOutbox
+from adapters.db.payment_events import SqlPaymentEvents
+from paywall_core.ports.unit_of_work import UnitOfWork
+
+
+class SqlUnitOfWork(UnitOfWork):
+    """One transaction: `BEGIN IMMEDIATE` on SQLite, row locks on PostgreSQL."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._connection = engine.execution_options(paywall_write=True).connect()
+
+    async def __aenter__(self) -> Self:
+        """Take a connection and begin."""
+        connection = await self._connection.start()
+        try:
+            await connection.begin()
+        except BaseException:
+            await connection.close()
+            raise
+        self.orders = SqlOrders(connection)
+        self.payment_events = SqlPaymentEvents(connection)
+        self.outbox = SqlOutbox(connection)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Roll back what was not committed, and give the connection back."""
+        await self._connection.close()
+
+    async def commit(self) -> None:
+        """Make everything durable; the unit of work is spent."""
+        await self._connection.commit()

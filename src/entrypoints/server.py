@@ -1,0 +1,58 @@
+"""An ASGI application on a port, inside a running event loop; the process's own signal handling is left alone."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from litestar.types import ASGIApp
+
+GRACEFUL_SECONDS = 10
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the entrypoint's."""
+        yield
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, *, host: str, port: int) -> AsyncIterator[str]:
+    """Serve an application while the block runs; gives its origin (`http://host:port`), also for port 0.
+
+    On leaving, no new request is taken, and those in flight have ten seconds to finish.
+
+    Raises:
+        OSError: the address is taken or is not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="on",
+        ws="none",
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        while not server.started and not task.done():  # noqa: ASYNC110  - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        if task.done():
+            await task
+            raise OSError("the server did not start; the log says why")
+        bound = listener.getsockname()[1]
+        shown = f"[{host}]" if family == socket.AF_INET6 else host
+        yield f"http://{shown}:{bound}"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()

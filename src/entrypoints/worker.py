@@ -1,0 +1,113 @@
+"""The worker's loop: deliver what is due, sweep what has lapsed, and stop cleanly.
+
+Any number of workers run on one database: each takes its own rows. When it is told to stop, a delivery that has begun
+is finished, and one that was leased but not begun is given back.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus
+from paywall_core.use_cases.deliver_outbox import DeliverOutbox
+from paywall_core.use_cases.sweep_lapsed import SweepLapsed
+
+_log = structlog.stdlib.get_logger("paywall.worker")
+
+
+class Worker:
+    """Runs the outbox and the sweep until it is stopped.
+
+    Args:
+        deliver_outbox: leases and delivers.
+        sweep_lapsed: records what has lapsed, a batch a call.
+        poll_seconds: the longest wait before the outbox is looked at again; `wake` shortens it.
+        sweep_seconds: the time between two sweeps.
+        concurrency: deliveries under way at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        deliver_outbox: DeliverOutbox,
+        sweep_lapsed: SweepLapsed,
+        poll_seconds: float = 1.0,
+        sweep_seconds: float = 30.0,
+        concurrency: int = 8,
+    ) -> None:
+        self._deliver_outbox = deliver_outbox
+        self._sweep_lapsed = sweep_lapsed
+        self._poll_seconds = poll_seconds
+        self._sweep_seconds = sweep_seconds
+        self._concurrency = concurrency
+        self._awake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something was just written to the outbox by this process: look now, not at the next poll."""
+        self._awake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set. A failing database is logged and tried again; it does not end the worker."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._deliver_forever(stop))
+            tasks.create_task(self._sweep_forever(stop))
+
+    async def _deliver_forever(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            self._awake.clear()
+            try:
+                busy = await self._deliver_batch(stop)
+            except Exception:  # noqa: BLE001  - the loop must outlive a database that is away; the rows' leases run out
+                _log.exception("outbox.failed")
+                busy = False
+            if not busy:
+                await _first_of(stop, self._awake, timeout_seconds=self._poll_seconds)
+
+    async def _deliver_batch(self, stop: asyncio.Event) -> bool:
+        deliveries = await self._deliver_outbox.lease(self._concurrency)
+        if stop.is_set():
+            await self._give_back(deliveries)
+            return False
+        async with asyncio.TaskGroup() as tasks:
+            for delivery in deliveries:
+                tasks.create_task(self._deliver(delivery))
+        return bool(deliveries)
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        log = _log.bind(key=delivery.key, attempt=delivery.attempt)
+        try:
+            status = await self._deliver_outbox.deliver(delivery)
+        except Exception:  # one poison row must not stop the others; its lease runs out and counts as a try
+            log.exception("delivery.crashed")
+            return
+        if status is DeliveryStatus.DEAD:
+            log.error("delivery.dead")
+        elif status is DeliveryStatus.PENDING:
+            log.warning("delivery.retry")
+        else:
+            log.info("delivery.done", status=status)
+
+    async def _give_back(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            await self._deliver_outbox.give_back(delivery)
+
+    async def _sweep_forever(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                while not stop.is_set() and (recorded := await self._sweep_lapsed()):
+                    _log.info("sweep.recorded", orders=recorded)
+            except Exception:  # noqa: BLE001  - as above: the next round tries again
+                _log.exception("sweep.failed")
+            await _first_of(stop, timeout_seconds=self._sweep_seconds)
+
+
+async def _first_of(*events: asyncio.Event, timeout_seconds: float) -> None:
+    """Wait until one of the events is set, or the time is over."""
+    waiters = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiters, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for waiter in waiters:
+            waiter.cancel()
+        await asyncio.gather(*waiters, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""Tests over real protocols: databases, HTTP, SMTP, and the sandbox."""
