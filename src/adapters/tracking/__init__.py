@@ -1,0 +1,1 @@
+"""Trackers: who is told of a sale. Knows no other adapter."""
