@@ -73,11 +73,11 @@ def constraints(session: nox.Session) -> None:
 
 def _core_wheel(session: nox.Session) -> None:
     """Build the core's own wheel and try it alone: it needs msgspec and nothing else."""
-    wheels = Path(session.create_tmp()) / "wheels"
+    wheels = Path(session.create_tmp()).resolve() / "wheels"
     shutil.rmtree(wheels, ignore_errors=True)
     session.run("python", "-m", "build", "--wheel", "--outdir", str(wheels), "packaging/paywall-core", silent=True)
     (wheel,) = wheels.glob("paywall_core-*.whl")
-    alone = Path(session.create_tmp()) / "alone"
+    alone = Path(session.create_tmp()).resolve() / "alone"
     shutil.rmtree(alone, ignore_errors=True)
     session.run("python", "-m", "venv", str(alone))
     python = alone / "bin" / "python"

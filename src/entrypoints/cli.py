@@ -1,0 +1,105 @@
+"""The command line: one console script, `paywall`."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from entrypoints.logs import configure_logs
+from entrypoints.settings import Role, SettingError, Settings, load_settings, read_environment
+from paywall_core.lifecycle import diagram
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="paywall")
+def main() -> None:
+    """A paywall: customers pay on the web with Stripe and walk into a Telegram bot."""
+
+
+@main.command()
+def serve() -> None:
+    """API, worker and bot in one process; the schema is brought up to date first."""
+    from entrypoints.processes import run_serve  # noqa: PLC0415  - `paywall --help` need not load a web framework
+
+    _run(Role.SERVE, run_serve)
+
+
+@main.command()
+def api() -> None:
+    """The HTTP API and the pages."""
+    from entrypoints.processes import run_api  # noqa: PLC0415  - as in `serve`
+
+    _run(Role.API, run_api)
+
+
+@main.command()
+def worker() -> None:
+    """Deliver the outbox and sweep what has lapsed."""
+    from entrypoints.processes import run_worker  # noqa: PLC0415  - as in `serve`
+
+    _run(Role.WORKER, run_worker)
+
+
+@main.command()
+def bot() -> None:
+    """The Telegram bot."""
+    from entrypoints.processes import run_bot  # noqa: PLC0415  - as in `serve`
+
+    _run(Role.BOT, run_bot)
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Change nothing; exit 1 when the schema is not current.")
+def migrate(*, check: bool) -> None:
+    """Bring the database's schema up to date."""
+    from adapters.db.migrate import migrate as bring_up  # noqa: PLC0415  - as in `serve`
+    from adapters.db.migrate import schema_is_current  # noqa: PLC0415  - as in `serve`
+
+    settings = _settings(Role.MIGRATE)
+    configure_logs(settings.log_format)
+    if not check:
+        asyncio.run(bring_up(settings.database_url))
+    current = asyncio.run(schema_is_current(settings.database_url))
+    click.echo("schema is current" if current else "schema is not current: run `paywall migrate`")
+    sys.exit(0 if current else 1)
+
+
+@main.command()
+def lifecycle() -> None:
+    """The order's state diagram (Mermaid), drawn from the code."""
+    click.echo(diagram(), nl=False)
+
+
+def _run(role: Role, start: Callable[[Settings, asyncio.Event], Awaitable[None]]) -> None:
+    from entrypoints.processes import stop_on_signals  # noqa: PLC0415  - as in `serve`
+
+    settings = _settings(role)
+    configure_logs(settings.log_format)
+
+    async def run() -> None:
+        async with stop_on_signals() as stop:
+            await start(settings, stop)
+
+    try:
+        asyncio.run(run())
+    except* SettingError as errors:
+        _refuse(errors.exceptions[0])
+    except* OSError as errors:
+        _refuse(errors.exceptions[0])
+
+
+def _settings(role: Role) -> Settings:
+    """The settings, or one line that says what is wrong with them."""
+    try:
+        return load_settings(read_environment(os.environ, Path(".env")), role)
+    except SettingError as error:
+        _refuse(error)
+
+
+def _refuse(error: BaseException) -> NoReturn:
+    click.echo(f"paywall: {error}", err=True)
+    sys.exit(2)
