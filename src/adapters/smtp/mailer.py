@@ -51,10 +51,9 @@ class SmtpAccessMailer(AccessMessenger):
 
     async def send_access(self, message: AccessMessage) -> None:
         """Send it. A refused address is final, a server that is away or busy is not."""
-        mail = build_mail(message, sender=self._sender, now=datetime.now(UTC))
         try:
             await aiosmtplib.send(
-                mail,
+                build_mail(message, sender=self._sender, now=datetime.now(UTC)),
                 hostname=self._host,
                 port=self._port,
                 start_tls=self._starttls,

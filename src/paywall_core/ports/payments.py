@@ -1,7 +1,7 @@
 """The payment provider, in our words."""
 
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from msgspec import Struct
@@ -49,6 +49,7 @@ class Price(Struct, frozen=True, kw_only=True):
     interval_count: int = 1
 
 
+@runtime_checkable
 class PaymentGateway(Protocol):
     """Asks the payment provider. Every method raises `PaymentProviderUnavailable` when it does not answer."""
 
@@ -65,6 +66,7 @@ class PaymentGateway(Protocol):
         ...
 
 
+@runtime_checkable
 class PaymentWebhook(Protocol):
     """Reads what the payment provider pushes to us."""
 

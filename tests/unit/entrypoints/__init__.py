@@ -1,0 +1,1 @@
+"""Settings, logs, the container, the worker."""

@@ -1,0 +1,142 @@
+"""Settings: one line that names what is missing or malformed, and never a value."""
+
+from pathlib import Path
+
+import pytest
+
+from entrypoints.container import Container
+from entrypoints.logs import mask
+from entrypoints.settings import Role, SettingError, load_settings, read_environment
+from paywall_core.ports.payments import PaymentGateway, PaymentWebhook
+
+GOOD = {
+    "APP_PUBLIC_BASE_URL": "https://pay.example.com/",
+    "INTERNAL_API_TOKEN": "an-internal-token-of-tests",
+    "TOKEN_SECRET": "a-newer-token-secret, an-older-token-secret",
+    "STRIPE_SECRET_KEY": "sk_test_1",
+    "STRIPE_WEBHOOK_SECRET": "whsec_1,whsec_2",
+    "STRIPE_PRICE_ONE_TIME_BASIC": "price_1",
+    "STRIPE_PRICE_SUB_MONTHLY": "price_2",
+    "BOT_USERNAME": "@paywall_bot",
+}
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    """Only what has no sensible default must be set."""
+    settings = load_settings(GOOD, Role.SERVE)
+    assert settings.database_url == "sqlite+aiosqlite:///paywall.db"
+    assert settings.public_base_url == "https://pay.example.com"
+    assert (settings.http_host, settings.http_port) == ("127.0.0.1", 8000)
+    assert settings.token_secrets == (b"a-newer-token-secret", b"an-older-token-secret")
+    assert (settings.default_locale, settings.one_time_basic_days, settings.grace_hours) == ("ru", None, 72)
+    assert (settings.smtp, settings.bot.token, settings.mobi_slon_url) == (None, None, None)
+    assert settings.bot.username == "paywall_bot"
+    assert "sk_test" not in repr(settings)
+
+
+@pytest.mark.parametrize("name", sorted(GOOD))
+def test_missing_setting_is_named_in_one_line(name: str) -> None:
+    """With what it should be."""
+    environ = {key: value for key, value in GOOD.items() if key != name}
+    with pytest.raises(SettingError, match=f"^{name} is not set: it should be .+") as raised:
+        load_settings(environ, Role.SERVE)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("APP_PUBLIC_BASE_URL", "pay.example.com"),
+        ("INTERNAL_API_TOKEN", "short"),
+        ("TOKEN_SECRET", "long-enough-secret-1,short"),
+        ("STRIPE_SECRET_KEY", "pk_live_oops"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_1,other"),
+        ("HTTP_PORT", "http"),
+        ("HTTP_PORT", "70000"),
+        ("DEFAULT_LOCALE", "de"),
+        ("ONE_TIME_BASIC_DAYS", "0"),
+        ("ONE_TIME_BASIC_DAYS", "ten"),
+        ("DATABASE_URL", "mysql://user:hunter2@host/db"),
+        ("BOT_TOKEN", "token"),
+        ("BOT_USERNAME", "a b"),
+        ("BOT_MODE", "carrier pigeon"),
+        ("MOBI_SLON_POSTBACK_URL", "https://x.example/?id={clickid}"),
+        ("SMTP_STARTTLS", "perhaps"),
+        ("LOG_FORMAT", "xml"),
+        ("CORS_ORIGINS", "https://quiz.example.com/path"),
+    ],
+)
+def test_malformed_setting_is_named_without_its_value(name: str, value: str) -> None:
+    """A value may be a secret: it is not repeated."""
+    with pytest.raises(SettingError, match=f"^{name} is malformed: it should be .+") as raised:
+        load_settings({**GOOD, name: value}, Role.SERVE)
+    assert "hunter2" not in str(raised.value)
+
+
+def test_group_that_is_begun_must_be_finished() -> None:
+    """A mail server without a sender is a mistake; without anything it is off."""
+    with pytest.raises(SettingError, match="SMTP_FROM"):
+        load_settings({**GOOD, "SMTP_HOST": "mail.example.com"}, Role.SERVE)
+    with pytest.raises(SettingError, match="SMTP_PASSWORD"):
+        load_settings({**GOOD, "SMTP_USERNAME": "access@example.com"}, Role.SERVE)
+    with pytest.raises(SettingError, match="BOT_WEBHOOK_SECRET"):
+        load_settings({**GOOD, "BOT_TOKEN": "1:a", "BOT_MODE": "webhook"}, Role.SERVE)
+    smtp = load_settings({**GOOD, "SMTP_USERNAME": "access@example.com", "SMTP_PASSWORD": "p"}, Role.SERVE).smtp
+    assert smtp is not None
+    assert (smtp.host, smtp.port, smtp.starttls, smtp.sender) == ("smtp.gmail.com", 587, True, "access@example.com")
+
+
+def test_each_role_needs_only_what_it_uses() -> None:
+    """A bot knows no Stripe key, a migration nothing but the database."""
+    assert load_settings({}, Role.MIGRATE).database_url
+    bot = {key: GOOD[key] for key in ("APP_PUBLIC_BASE_URL", "INTERNAL_API_TOKEN")}
+    with pytest.raises(SettingError, match=r"^BOT_TOKEN"):
+        load_settings(bot, Role.BOT)
+    assert load_settings({**bot, "BOT_TOKEN": "1:a"}, Role.BOT).stripe.prices["sub_monthly"] == ""
+
+
+def test_environment_wins_over_the_file(tmp_path: Path) -> None:
+    """A `.env` file is read too."""
+    file = tmp_path / ".env"
+    file.write_text("HTTP_PORT=1\nDEFAULT_LOCALE=en\n", encoding="utf-8")
+    assert read_environment({"HTTP_PORT": "2"}, file) == {"HTTP_PORT": "2", "DEFAULT_LOCALE": "en"}
+    assert read_environment({}, tmp_path / "none") == {}
+
+
+async def test_every_provider_builds_what_its_port_promises(tmp_path: Path) -> None:
+    """The composition root is complete, and connects to nothing."""
+    full = {
+        **GOOD,
+        "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path / 'x.db'}",
+        "SMTP_FROM": "a@example.com",
+        "BOT_TOKEN": "1:a",
+        "MOBI_SLON_POSTBACK_URL": "https://x.example/?{clickid}{status}",
+    }
+    container = Container(settings=load_settings(full, Role.SERVE))
+    built = {name: provider() for name, provider in container.providers.items()}
+    assert all(part is not None for part in built.values())
+    assert isinstance(built["gateway"], PaymentGateway)
+    assert isinstance(built["webhook"], PaymentWebhook)
+    assert not (tmp_path / "x.db").exists()
+    await container.gateway().close()
+    await container.database().close()
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "anna@example.com",
+        "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
+        "sk_live_abc123",
+        "whsec_abc123",
+        "https://t.me/b?start=" + "aB3_" * 15 + "xy",
+        "postgresql+asyncpg://user:hunter2@host/db",
+        "/tg/webhook/secret-path-of-the-bot",
+    ],
+)
+def test_what_looks_like_a_secret_is_masked_in_logs(secret: str) -> None:
+    """The second wall."""
+    masked = mask(f"it was {secret} at last")
+    assert "***" in masked
+    for part in ("anna@", "AAHdq", "abc123", "aB3_aB3_", "hunter2", "secret-path"):
+        assert part not in masked
