@@ -1,7 +1,6 @@
-"""Every check, and the product itself, with one command each.
+"""Every check with one command.
 
     nox              every check, as the build server runs them
-    nox -s sandbox   the whole product on this machine, with no account anywhere
 
 The sessions share one environment in `.nox/`, so that its packages are installed once.
 """
@@ -50,13 +49,6 @@ def check(session: nox.Session) -> None:
     _install_chromium(session)
     session.run("pytest", "-n", "2", "tests/unit/paywall_core", "--cov", "--cov-fail-under=100", "-q")
     session.run("pytest", "-n", "2", *session.posargs)
-
-
-@nox.session
-def sandbox(session: nox.Session) -> None:
-    """The whole product and the outside world on this machine; stop it with Ctrl-C."""
-    session.install("-e", ".[sandbox]", *CONSTRAINTS)
-    session.run("paywall", "sandbox", *session.posargs)
 
 
 @nox.session

@@ -5,13 +5,13 @@ what it has begun and gives back the rest, the bot stops polling; last, connecti
 """
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 from aiogram import Bot, Dispatcher, Router
+from aiogram.exceptions import TelegramAPIError
 from litestar import Litestar
 from litestar.types import ASGIApp
 
@@ -31,6 +31,11 @@ Stop = asyncio.Event
 Ready = Callable[[str], None]
 
 
+def log_ready(what: str) -> None:
+    """Say in the log that a part is up."""
+    _log.info("ready", part=what)
+
+
 @asynccontextmanager
 async def stop_on_signals() -> AsyncIterator[Stop]:
     """An event that SIGTERM and SIGINT set while the block runs."""
@@ -45,7 +50,7 @@ async def stop_on_signals() -> AsyncIterator[Stop]:
             loop.remove_signal_handler(number)
 
 
-async def run_api(settings: Settings, stop: Stop, ready: Ready = _log.info) -> None:
+async def run_api(settings: Settings, stop: Stop, ready: Ready = log_ready) -> None:
     """The HTTP API and the pages."""
     async with _opened(settings) as container:
         await _require_schema(container.database())
@@ -54,7 +59,7 @@ async def run_api(settings: Settings, stop: Stop, ready: Ready = _log.info) -> N
             await stop.wait()
 
 
-async def run_worker(settings: Settings, stop: Stop, ready: Ready = _log.info) -> None:
+async def run_worker(settings: Settings, stop: Stop, ready: Ready = log_ready) -> None:
     """The outbox and the sweep."""
     async with _opened(settings) as container:
         await _require_schema(container.database())
@@ -62,7 +67,7 @@ async def run_worker(settings: Settings, stop: Stop, ready: Ready = _log.info) -
         await container.worker().run(stop)
 
 
-async def run_bot(settings: Settings, stop: Stop, ready: Ready = _log.info) -> None:
+async def run_bot(settings: Settings, stop: Stop, ready: Ready = log_ready) -> None:
     """The Telegram bot, talking to the API over HTTP."""
     container = Container(settings=settings)
     async with _bot(container) as (bot, dispatcher):
@@ -77,7 +82,7 @@ async def run_bot(settings: Settings, stop: Stop, ready: Ready = _log.info) -> N
             await stop.wait()
 
 
-async def run_serve(settings: Settings, stop: Stop, ready: Ready = _log.info) -> None:
+async def run_serve(settings: Settings, stop: Stop, ready: Ready = log_ready) -> None:
     """API, worker and (when `BOT_TOKEN` is set) bot in one process, schema brought up to date first."""
     await migrate(settings.database_url)
     async with AsyncExitStack() as stack:
@@ -138,9 +143,16 @@ async def _bot(container: Container) -> AsyncIterator[tuple[Bot, Dispatcher]]:
             public_base_url=settings.public_base_url,
             paid_router=_paid_router(settings.bot),
         )
-        with contextlib.suppress(ConnectionError):
-            await announce_commands(bot)
+        await _announce(bot)
         yield bot, dispatcher
+
+
+async def _announce(bot: Bot) -> None:
+    """The list of commands is a nicety: a Telegram that is away must not keep the product from starting."""
+    try:
+        await announce_commands(bot)
+    except TelegramAPIError as error:
+        _log.warning("bot.commands_not_announced", reason=type(error).__name__)
 
 
 def _paid_router(bot: BotSettings) -> Router | None:

@@ -1,54 +1,22 @@
 """One database: its engine, and what the core's ports get from it. Nothing is opened before the first use."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import event, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+import asyncpg
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.db.directory import SqlOrderDirectory
+from adapters.db.engine import DEFAULT_POOL_SIZE, create_engine, for_writing
 from adapters.db.migrate import schema_is_current_on
 from adapters.db.rows import history_of_row, order_of_row
 from adapters.db.schema import order_history, orders
 from adapters.db.unit_of_work import SqlUnitOfWork
 from paywall_core.order import HistoryEntry, Order
 
-SQLITE_BUSY_SECONDS = 30
-
-
-def create_engine(url: str) -> AsyncEngine:
-    """An engine for SQLite (WAL, synchronous=FULL, immediate transactions) or PostgreSQL.
-
-    Raises:
-        ValueError: the URL is no such URL. The text never holds it, because it may hold a password.
-    """
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise ValueError("not a database URL") from None
-    if parsed.drivername == "postgresql+asyncpg":
-        return create_async_engine(parsed, pool_size=10, max_overflow=10, pool_pre_ping=True)
-    if parsed.drivername != "sqlite+aiosqlite" or not parsed.database or parsed.database == ":memory:":
-        raise ValueError("the database must be sqlite+aiosqlite:///file or postgresql+asyncpg://host/name")
-    engine = create_async_engine(parsed, connect_args={"timeout": SQLITE_BUSY_SECONDS}, pool_size=5, max_overflow=5)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _on_connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions by itself: `_on_begin` does
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _on_begin(connection: Any) -> None:
-        """Writers queue up here, at the start, instead of failing in the middle."""
-        immediate = connection.get_execution_options().get("paywall_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-    return engine
+_READY_SECONDS: Final = 5.0  # an answer that takes longer is none: the probe that asked has gone
 
 
 class Database:
@@ -56,23 +24,28 @@ class Database:
 
     Args:
         url: `sqlite+aiosqlite:///file` or `postgresql+asyncpg://…`.
+        pool_size: connections that this process keeps open to PostgreSQL; in a rush it opens as many again.
+
+    Raises:
+        ValueError: the URL is no such URL; the text holds none of it.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = create_engine(url)
+    def __init__(self, url: str, *, pool_size: int = DEFAULT_POOL_SIZE) -> None:
+        self._engine = create_engine(url, pool_size=pool_size)
+        self._writing = for_writing(self._engine)
         self.directory = SqlOrderDirectory(self._engine)
 
     def unit_of_work(self) -> SqlUnitOfWork:
         """A fresh transaction."""
-        return SqlUnitOfWork(self._engine)
+        return SqlUnitOfWork(self._writing)
 
     async def is_ready(self) -> bool:
         """Whether the database answers and its schema is the one this code was written for."""
         try:
-            async with self._engine.connect() as connection:
+            async with asyncio.timeout(_READY_SECONDS), self._engine.connect() as connection:
                 return await connection.run_sync(schema_is_current_on)
-        except (DBAPIError, OSError):
-            return False
+        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            return False  # while it connects, asyncpg's own errors come through as they are; a timeout is an OSError
 
     async def recent_orders(self, limit: int) -> Sequence[tuple[Order, Sequence[HistoryEntry]]]:
         """The newest orders with their histories, for an operator's page."""

@@ -1,6 +1,8 @@
 """Bring a database's schema up to date, from the package itself: there is no alembic.ini to find or to lose."""
 
+import asyncio
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -8,8 +10,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import URL, Connection, text
+
+from adapters.db.engine import create_engine, for_writing, parse_url
 
 _T = TypeVar("_T")
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
@@ -26,8 +29,13 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 def schema_is_current_on(connection: Connection) -> bool:
     """Whether the schema is at head."""
-    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
-    return MigrationContext.configure(connection).get_current_revision() == head
+    return MigrationContext.configure(connection).get_current_revision() == head_revision()
+
+
+@cache
+def head_revision() -> str | None:
+    """The newest schema that this code knows; read from the scripts once, for readiness is asked often."""
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
 async def migrate(url: str, revision: str = "head") -> None:
@@ -39,24 +47,30 @@ async def migrate(url: str, revision: str = "head") -> None:
 
 
 async def schema_is_current(url: str) -> bool:
-    """Whether the schema is at head."""
+    """Whether the schema is at head. Changes nothing: a SQLite file that is not there is not made."""
+    if await asyncio.to_thread(_is_missing_file, parse_url(url)):
+        return False
     return await _on_connection(url, schema_is_current_on)
 
 
+def _is_missing_file(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
+
+
 def _migrate(connection: Connection, revision: str) -> None:
+    """Take the lock first, on SQLite the write lock; then nobody moves what Alembic looks at."""
+    connection.begin()
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _ADVISORY_LOCK})
-    else:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
     move = command.downgrade if revision == "base" else command.upgrade
     move(alembic_config(connection), revision)
     connection.commit()
 
 
 async def _on_connection(url: str, work: Callable[[Connection], _T]) -> _T:
-    engine: AsyncEngine = create_async_engine(url)
+    engine = create_engine(url)
     try:
-        async with engine.connect() as connection:
+        async with for_writing(engine).connect() as connection:
             return await connection.run_sync(work)
     finally:
         await engine.dispose()

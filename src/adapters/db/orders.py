@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.db.conflicts import conflicts_of
 from adapters.db.rows import changing_columns, history_of_row, history_row, order_of_row, order_row
-from adapters.db.schema import order_history, order_references, orders
+from adapters.db.schema import LIVE, order_history, order_references, orders
 from paywall_core.errors import ConcurrentUpdate
-from paywall_core.lifecycle import State
 from paywall_core.order import Change, HistoryEntry, Order
 from paywall_core.ports.unit_of_work import OrderRepository
 
@@ -26,15 +25,16 @@ class SqlOrders(OrderRepository):
 
     async def add(self, order: Order) -> None:
         """Write a new order."""
-        try:
+        with conflicts_of(order.id):
             await self._connection.execute(insert(orders), order_row(order))
-        except IntegrityError as error:
-            raise ConcurrentUpdate(order.id) from error
 
     async def get(self, order_id: UUID, *, for_update: bool = False) -> Order | None:
         """Read an order, locked if wanted (on SQLite the transaction itself is the lock)."""
         query = select(orders).where(orders.c.id == order_id)
-        row = (await self._connection.execute(query.with_for_update(key_share=True) if for_update else query)).first()
+        if for_update:
+            query = query.with_for_update(key_share=True)
+        with conflicts_of(order_id):
+            row = (await self._connection.execute(query)).first()
         return None if row is None else order_of_row(row)
 
     async def save(self, change: Change, *, expected_version: int) -> None:
@@ -45,11 +45,12 @@ class SqlOrders(OrderRepository):
             .where(orders.c.id == order.id, orders.c.version == expected_version)
             .values(changing_columns(order))
         )
-        if (await self._connection.execute(statement)).rowcount != 1:
-            raise ConcurrentUpdate(order.id)
-        if change.history:
-            rows = [history_row(order, entry) for entry in change.history]
-            await self._connection.execute(insert(order_history), rows)
+        with conflicts_of(order.id):
+            if (await self._connection.execute(statement)).rowcount != 1:
+                raise ConcurrentUpdate(order.id)
+            if change.history:
+                rows = [history_row(order, entry) for entry in change.history]
+                await self._connection.execute(insert(order_history), rows)
 
     async def claim(self, references: Sequence[str], order_id: UUID | None) -> frozenset[UUID]:
         """Bind provider ids to an order, in their sorted order so that two transactions cannot lock crosswise."""
@@ -57,27 +58,24 @@ class SqlOrders(OrderRepository):
         if order_id is not None:
             known = (await self._connection.execute(select(orders.c.id).where(orders.c.id == order_id))).scalar()
         owners = set() if known is None else {known}
-        make = postgresql_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
-        for reference in sorted(set(references)):
-            values = make(order_references).values(reference=reference, order_id=known)
+        if references:
+            make = postgresql_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
+            rows = [{"reference": reference, "order_id": known} for reference in sorted(set(references))]
+            marked = make(order_references).values(rows)
             owner = order_references.c.order_id
-            statement = values.on_conflict_do_update(index_elements=["reference"], set_={"order_id": owner}).returning(
-                owner
+            bound = await self._connection.execute(
+                marked.on_conflict_do_update(
+                    index_elements=["reference"], set_={"order_id": func.coalesce(owner, marked.excluded.order_id)}
+                ).returning(owner)
             )
-            found = (await self._connection.execute(statement)).scalar_one()
-            if found is None and known is not None:
-                await self._connection.execute(
-                    update(order_references).where(order_references.c.reference == reference).values(order_id=known)
-                )
-            elif found is not None:
-                owners.add(found)
+            owners.update(found for found in bound.scalars() if found is not None)
         return frozenset(owners)
 
     async def lapsed(self, now: datetime, limit: int) -> Sequence[Order]:
         """Lapsed orders, locked; those locked by others are passed over."""
         query = (
             select(orders)
-            .where(orders.c.state.in_([State.TOKEN_ISSUED, State.ACTIVE]), orders.c.access_until <= now)
+            .where(LIVE, orders.c.access_until <= now)
             .order_by(orders.c.access_until, orders.c.id)
             .limit(limit)
             .with_for_update(key_share=True, skip_locked=True)

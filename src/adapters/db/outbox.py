@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.db.rows import decode_effect, encode_effect
-from adapters.db.schema import outbox
+from adapters.db.schema import DUE, outbox
 from paywall_core.effects import Effect
 from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus, OutboxRepository, Settlement
 
@@ -23,29 +23,41 @@ class SqlOutbox(OutboxRepository):
 
     async def enqueue(self, effects: Sequence[Effect], *, due_at: datetime) -> None:
         """Write effects; a key that was skipped is due again, any other that is there stays as it is."""
+        if not effects:
+            return
         make = postgresql_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
-        for effect in effects:
-            statement = make(outbox).values(
-                key=effect.key,
-                order_id=effect.order_id,
-                effect=encode_effect(effect),
-                status=str(DeliveryStatus.PENDING),
-                attempts=0,
-                due_at=due_at,
+        wanted = {effect.key: effect for effect in effects}
+        statement = make(outbox).values(
+            [
+                {
+                    "key": key,
+                    "order_id": wanted[key].order_id,
+                    "effect": encode_effect(wanted[key]),
+                    "status": str(DeliveryStatus.PENDING),
+                    "attempts": 0,
+                    "due_at": due_at,
+                }
+                for key in sorted(wanted)  # the same order in every transaction, so that none lock crosswise
+            ]
+        )
+        revived = {
+            "status": str(DeliveryStatus.PENDING),
+            "due_at": due_at,
+            "lease_id": None,
+            "settled_at": None,
+            "last_error": None,
+        }
+        await self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["key"], set_=revived, where=outbox.c.status == str(DeliveryStatus.SKIPPED)
             )
-            await self._connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["key"],
-                    set_={"status": str(DeliveryStatus.PENDING), "due_at": due_at, "settled_at": None},
-                    where=outbox.c.status == str(DeliveryStatus.SKIPPED),
-                )
-            )
+        )
 
     async def lease(self, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID) -> Sequence[Delivery]:
         """Take rows that are due; rows that another worker is taking are passed over."""
         due = (
             select(outbox.c.key)
-            .where(outbox.c.status == str(DeliveryStatus.PENDING), outbox.c.due_at <= now)
+            .where(DUE, outbox.c.due_at <= now)
             .order_by(outbox.c.due_at, outbox.c.key)
             .limit(limit)
             .with_for_update(skip_locked=True)

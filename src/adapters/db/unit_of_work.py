@@ -1,5 +1,6 @@
 """The unit of work on SQL: one connection, one transaction, the three repositories on it."""
 
+import asyncio
 from types import TracebackType
 from typing import Self
 
@@ -12,10 +13,14 @@ from paywall_core.ports.unit_of_work import UnitOfWork
 
 
 class SqlUnitOfWork(UnitOfWork):
-    """One transaction: `BEGIN IMMEDIATE` on SQLite, row locks on PostgreSQL."""
+    """One transaction: `BEGIN IMMEDIATE` on SQLite, row locks on PostgreSQL.
+
+    Args:
+        engine: one that is `for_writing`.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._connection = engine.execution_options(paywall_write=True).connect()
+        self._connection = engine.connect()
 
     async def __aenter__(self) -> Self:
         """Take a connection and begin."""
@@ -36,8 +41,8 @@ class SqlUnitOfWork(UnitOfWork):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Roll back what was not committed, and give the connection back."""
-        await self._connection.close()
+        """Roll back what was not committed, and give the connection back, even when the caller is being cancelled."""
+        await asyncio.shield(asyncio.create_task(self._connection.close()))
 
     async def commit(self) -> None:
         """Make everything durable; the unit of work is spent."""

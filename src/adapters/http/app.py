@@ -25,6 +25,7 @@ from adapters.http.pages.routes import page_routes
 from adapters.http.problems import (
     ProblemError,
     on_core_error,
+    on_deep_nesting,
     on_framework_error,
     on_problem,
     on_unexpected,
@@ -49,6 +50,7 @@ def create_app(dependencies: HttpDependencies, *, bot_webhook: ASGIApp | None = 
             PaywallError: on_core_error,
             ProblemError: on_problem,
             HTTPException: on_framework_error,
+            RecursionError: on_deep_nesting,
             Exception: on_unexpected,
         },
         request_max_body_size=MAX_BODY_BYTES,

@@ -141,6 +141,11 @@ def on_framework_error(request: Request[Any, Any, Any], error: HTTPException) ->
     return problem(400, "validation_failed", field_errors=_field_errors(error))
 
 
+def on_deep_nesting(_request: Request[Any, Any, Any], _error: RecursionError) -> Response[Problem]:
+    """JSON nested so deep that nobody sent it in good faith."""
+    return problem(400, "validation_failed", field_errors=[FieldError(field="body", message="is nested too deep")])
+
+
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """A mistake of ours, or a database that is away: logged whole, answered without a word about it."""
     _log.error("request.failed", method=request.method, path=request.url.path, exc_info=error)

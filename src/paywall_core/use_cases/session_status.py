@@ -1,5 +1,6 @@
 """The success page's question, polled: has my payment arrived, and where is my link?"""
 
+import re
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +17,8 @@ from paywall_core.use_cases.record_payment import RecordPayment
 
 PROVIDER_READ_INTERVAL_SECONDS: Final = 3.0
 """At most one question to the provider in this time, per session."""
+
+_SESSION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
 class SessionStatus(Struct, frozen=True, kw_only=True):
@@ -62,7 +65,7 @@ class GetSessionStatus:
         Raises:
             SessionNotFound: no order has this session.
         """
-        record = await self._directory.session(session_id)
+        record = await self._directory.session(session_id) if _SESSION_ID.fullmatch(session_id) else None
         if record is None:
             raise SessionNotFound(session_id)
         if record.state is State.PENDING and await self._ask_provider(session_id):

@@ -88,8 +88,8 @@ class StartCheckout:
 
     def _place(self, command: StartCheckoutCommand) -> Order:
         plan = self._plans.find(command.plan, command.mode)
-        if len(command.clickid) > MAX_CLICKID_CHARACTERS:
-            raise InvalidInput("clickid", f"must have at most {MAX_CLICKID_CHARACTERS} characters")
+        if len(command.clickid) > MAX_CLICKID_CHARACTERS or not _is_storable(command.clickid):
+            raise InvalidInput("clickid", f"must have at most {MAX_CLICKID_CHARACTERS} characters, none of control")
         return Order.place(
             order_id=self._randomness.new_id(),
             email=parse_email(command.email),
@@ -113,6 +113,11 @@ class StartCheckout:
             if change.history:
                 await uow.orders.save(change, expected_version=order.version)
             await uow.commit()
+
+
+def _is_storable(text: str) -> bool:
+    """No control characters (PostgreSQL takes no NUL) and no half of a surrogate pair (UTF-8 has none)."""
+    return not any(character < " " or "\ud800" <= character <= "\udfff" for character in text)
 
 
 def _parse_chat_id(text: str | None) -> str | None:

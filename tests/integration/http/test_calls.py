@@ -79,6 +79,7 @@ async def test_purchase_from_checkout_to_the_gate(service: Service) -> None:
         ({"mode": "barter"}, "validation_failed", "mode"),
         ({"telegram_chat_id": "abc"}, "validation_failed", "telegram_chat_id"),
         ({"clickid": "x" * 300}, "validation_failed", "clickid"),
+        ({"clickid": "a\0b"}, "validation_failed", "clickid"),
         ({"mode": "subscription"}, "plan_mode_mismatch", None),
     ],
 )
@@ -99,7 +100,7 @@ async def test_missing_field_is_named(service: Service, missing: str) -> None:
     assert problem["errors"][0]["field"] == missing
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b'"text"', b"null"])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b'"text"', b"null", b"[" * 60_000])
 async def test_body_that_is_no_json_object_is_refused(service: Service, body: bytes) -> None:
     """Whatever it is instead."""
     headers = {"content-type": "application/json"}
@@ -141,7 +142,9 @@ async def test_unknown_paths_and_methods_are_problems_too(service: Service) -> N
     check_problem(await service.client.get("/api/nothing"), 404, "not_found")
     check_problem(await service.client.get("/api/payment/checkout-session"), 405, "method_not_allowed")
     check_problem(await service.client.get("/api/payment/redirect"), 410, "gone")
-    check_problem(await service.client.get("/api/payment/session-status?session_id=cs_x"), 404, "session_not_found")
+    for unknown in ("cs_x", "%00", "x" * 300, "%D1%8F", ""):
+        answer = await service.client.get(f"/api/payment/session-status?session_id={unknown}")
+        check_problem(answer, 404, "session_not_found")
     missing = check_problem(await service.client.get("/api/payment/session-status"), 400, "validation_failed")
     assert missing["errors"][0]["field"] == "session_id"
 
@@ -321,6 +324,7 @@ async def test_pay_form_leads_to_the_checkout_without_javascript(service: Servic
     assert wrong.status_code == 400
     assert 'value="anna"' in wrong.text
     assert "name@example.com" in wrong.text
+    assert "/pay?plan=sub_monthly&amp;clickid=c&amp;telegram_chat_id=5&amp;locale=ru" in wrong.text
     service.gateway.down = True
     assert (await service.client.post("/pay", data=form)).status_code == 502
 

@@ -1,5 +1,6 @@
 """The customer's pages. Rendered here, usable without JavaScript; a script only refreshes the success page sooner."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -75,6 +76,7 @@ class Pages:
             "pay.html",
             locale,
             status_code=status_code,
+            query={name: values.get(name, "") for name in _KEPT if values.get(name)},
             plans=plans,
             chosen=chosen,
             values=values,
@@ -131,9 +133,18 @@ class Pages:
         return self._page(request, "cancel.html", self._locale(request), back=back)
 
     def _page(
-        self, request: Request[Any, Any, Any], template: str, locale: str, *, status_code: int = 200, **values: object
+        self,
+        request: Request[Any, Any, Any],
+        template: str,
+        locale: str,
+        *,
+        status_code: int = 200,
+        query: Mapping[str, str] | None = None,
+        **values: object,
     ) -> Response[str]:
-        query = {key: value for key, value in request.query_params.items() if key != "locale"}
+        """Render a template; the language links keep `query`, or what the address had."""
+        kept = request.query_params if query is None else query
+        query = {key: value for key, value in kept.items() if key != "locale"}
         languages = [(code, f"{request.url.path}?{urlencode({**query, 'locale': code})}") for code in LOCALES]
         html = _templates.get_template(template).render(
             t=translator(locale), locale=locale, languages=languages, **values
@@ -152,8 +163,9 @@ class Pages:
 
     def _locale(self, request: Request[Any, Any, Any], wanted: str = "") -> str:
         wanted = wanted or request.query_params.get("locale", "")
-        accepted = request.headers.get("accept-language", "").split(",")[0].split(";")[0]
-        return choose_locale(wanted or accepted, default=self._d.default_locale)
+        tags = [wanted] if wanted else request.headers.get("accept-language", "").split(",")
+        spoken = [choose_locale(tag.split(";")[0], default="") for tag in tags]
+        return next(filter(None, spoken), self._d.default_locale)
 
 
 def _refuse_other_sites(request: Request[Any, Any, Any], public_base_url: str) -> None:

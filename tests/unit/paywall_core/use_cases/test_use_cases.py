@@ -205,7 +205,8 @@ async def test_access_for_life_has_no_end(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("email", "nobody"), ("clickid", "x" * 256), ("telegram_chat_id", "abc"), ("telegram_chat_id", "-"),
+    [("email", "nobody"), ("clickid", "x" * 256), ("clickid", "a\0b"), ("clickid", "\ud800"),
+     ("telegram_chat_id", "abc"), ("telegram_chat_id", "-"),
      ("telegram_chat_id", "1" * 21), ("telegram_chat_id", "٣"), ("plan", "gold"), ("mode", "barter")],
 )  # fmt: skip
 async def test_bad_input_names_its_field_and_stores_nothing(world: World, field: str, value: str) -> None:

@@ -1,0 +1,41 @@
+"""Which of a database's errors mean that somebody else was faster. Told by the driver's codes, never by words."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.exc import DBAPIError
+
+from paywall_core.errors import ConcurrentUpdate
+
+_POSTGRESQL: Final = frozenset(
+    {
+        "23505",  # unique_violation
+        "40001",  # serialization_failure
+        "40P01",  # deadlock_detected
+    }
+)
+_SQLITE: Final = frozenset({sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY})
+
+
+def is_conflict(error: DBAPIError) -> bool:
+    """Whether another transaction's work stands in the way; any other broken constraint is our own mistake."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code in _SQLITE or getattr(error.orig, "sqlstate", None) in _POSTGRESQL
+
+
+@contextmanager
+def conflicts_of(order_id: UUID) -> Iterator[None]:
+    """Turn a conflict inside the block into the core's word for it.
+
+    Raises:
+        ConcurrentUpdate: somebody else was faster with this order; the transaction cannot go on.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        if is_conflict(error):
+            raise ConcurrentUpdate(order_id) from error
+        raise

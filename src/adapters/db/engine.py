@@ -1,0 +1,79 @@
+"""Engines for the two databases that we speak: how to open them, and how each begins a transaction.
+
+Nothing is opened here, only described. Knows no table.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import URL, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+SQLITE_BUSY_SECONDS: Final = 30
+"""How long a SQLite writer waits for the one before it."""
+
+DEFAULT_POOL_SIZE: Final = 10
+"""Connections that one process keeps open to PostgreSQL; in a rush it opens as many again."""
+
+_SQLITE_POOL_SIZE: Final = 5
+_WRITES: Final = "paywall_writes"
+
+
+def parse_url(url: str) -> URL:
+    """The parts of a database URL.
+
+    Raises:
+        ValueError: it is no such URL. The text never holds any of it, because any part may be a piece of a password.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # a port that is no number, which an unescaped password easily makes
+        raise ValueError("not a database URL (is the password percent-encoded?)") from None
+    if parsed.drivername == "postgresql+asyncpg":
+        return parsed
+    if parsed.drivername == "sqlite+aiosqlite" and parsed.database and parsed.database != ":memory:":
+        return parsed
+    raise ValueError("the database must be sqlite+aiosqlite:///file or postgresql+asyncpg://host/name")
+
+
+def create_engine(url: str, *, pool_size: int = DEFAULT_POOL_SIZE) -> AsyncEngine:
+    """An engine for SQLite (WAL, synchronous=FULL, foreign keys) or PostgreSQL (READ COMMITTED, its default).
+
+    Args:
+        url: as `parse_url` takes it.
+        pool_size: connections kept open, on PostgreSQL; a file has one writer at a time, and a few readers suffice.
+
+    Raises:
+        ValueError: see `parse_url`.
+    """
+    parsed = parse_url(url)
+    if parsed.drivername == "postgresql+asyncpg":
+        return create_async_engine(parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+    engine = create_async_engine(
+        parsed,
+        connect_args={"timeout": SQLITE_BUSY_SECONDS},
+        pool_size=_SQLITE_POOL_SIZE,
+        max_overflow=_SQLITE_POOL_SIZE,
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions by itself: `_on_begin` does
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _on_begin(connection: Any) -> None:
+        """Writers queue up here, at the start, instead of failing in the middle."""
+        immediate = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def for_writing(engine: AsyncEngine) -> AsyncEngine:
+    """The same engine and pool, whose transactions are going to write: on SQLite they begin with the write lock."""
+    return engine.execution_options(**{_WRITES: True})

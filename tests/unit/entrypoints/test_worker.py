@@ -1,0 +1,161 @@
+"""The worker's loop: delivers, survives, and gives back what it has not begun."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from entrypoints.worker import Worker
+from paywall_core.access_token import AccessTokens
+from paywall_core.activation_link import ActivationLinks
+from paywall_core.errors import DeliveryFailed
+from paywall_core.events import PaymentSucceeded
+from paywall_core.facts import Mode, Terms
+from paywall_core.order import Order, apply
+from paywall_core.ports.delivery import AccessMessage
+from paywall_core.ports.unit_of_work import DeliveryStatus
+from paywall_core.testing import FakeClock, FakeMessenger, InMemoryStore, SeededRandomness
+from paywall_core.use_cases.deliver_outbox import DeliverOutbox, RetryPolicy
+from paywall_core.use_cases.sweep_lapsed import SweepLapsed
+
+
+class Setting:
+    """A worker over an in-memory store."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.store = InMemoryStore()
+        self.mailer = FakeMessenger()
+        self.stop = asyncio.Event()
+        self.worker = Worker(
+            deliver_outbox=DeliverOutbox(
+                unit_of_work=self.store.unit_of_work,
+                mailer=self.mailer,
+                messenger=None,
+                sale_tracker=None,
+                links=ActivationLinks(tokens=AccessTokens([b"a secret of the tests"]), bot_username="bot"),
+                clock=self.clock,
+                randomness=SeededRandomness(),
+                policy=RetryPolicy(max_attempts=1),
+            ),
+            sweep_lapsed=SweepLapsed(unit_of_work=self.store.unit_of_work, clock=self.clock),
+            poll_seconds=0.01,
+            sweep_seconds=0.01,
+        )
+
+    async def buy(self, number: int = 1) -> None:
+        """A paid order with an e-mail owed."""
+        order = Order.place(
+            order_id=UUID(int=number),
+            email="anna@example.com",
+            plan="basic",
+            terms=Terms(mode=Mode.ONE_TIME, duration_days=1),
+            clickid="",
+            locale="ru",
+            telegram_chat_id=None,
+            now=self.clock.now(),
+        )
+        paid = PaymentSucceeded(payment_id="pi", paid_at=self.clock.now())
+        change = apply(order, paid, now=self.clock.now(), cause="test")
+        async with self.store.unit_of_work() as uow:
+            await uow.orders.add(order)
+            await uow.orders.save(change, expected_version=0)
+            await uow.outbox.enqueue(change.effects, due_at=self.clock.now())
+            await uow.commit()
+
+    async def until(self, status: DeliveryStatus) -> None:
+        """Run the worker until every row has this status, then stop it."""
+        running = asyncio.create_task(self.worker.run(self.stop))
+        async with asyncio.timeout(5):
+            while {row.status for row in self.store.outbox} != {status}:
+                await asyncio.sleep(0.005)
+        self.stop.set()
+        await running
+
+
+@pytest.fixture
+async def setting() -> Setting:
+    """A fresh one."""
+    return Setting()
+
+
+async def test_worker_delivers_what_is_due_and_stops(setting: Setting) -> None:
+    """All of it, and each once."""
+    for number in range(1, 12):
+        await setting.buy(number)
+    await setting.until(DeliveryStatus.DELIVERED)
+    assert len(setting.mailer.sent) == 11
+
+
+async def test_dead_letter_does_not_stop_the_worker(setting: Setting) -> None:
+    """It is given up, and the loop goes on to its end."""
+    await setting.buy()
+    setting.mailer.failure = DeliveryFailed("no")
+    await setting.until(DeliveryStatus.DEAD)
+
+
+async def test_poison_row_does_not_stop_the_others(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash in one delivery is logged; its lease will run out; the rest goes out."""
+    await setting.buy(1)
+    await setting.buy(2)
+    original = setting.mailer.send_access
+
+    async def crash(message: AccessMessage) -> None:
+        if message.order_id == UUID(int=1):
+            raise LookupError
+        await original(message)
+
+    monkeypatch.setattr(setting.mailer, "send_access", crash)
+    running = asyncio.create_task(setting.worker.run(setting.stop))
+    async with asyncio.timeout(5):
+        while not setting.mailer.sent:
+            await asyncio.sleep(0.005)
+    setting.stop.set()
+    await running
+    assert [row.status for row in setting.store.outbox] == [DeliveryStatus.PENDING, DeliveryStatus.DELIVERED]
+
+
+async def test_worker_sweeps_what_has_lapsed(setting: Setting) -> None:
+    """The state on record becomes true."""
+    await setting.buy()
+    setting.clock.advance(timedelta(days=2))
+    running = asyncio.create_task(setting.worker.run(setting.stop))
+    async with asyncio.timeout(5):
+        while setting.store.tables.orders[UUID(int=1)].state != "expired":
+            await asyncio.sleep(0.005)
+    setting.stop.set()
+    await running
+
+
+async def test_store_that_is_away_is_tried_again(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three failures, then everything goes out."""
+    await setting.buy()
+    failures = iter(range(3))
+    original = setting.store.unit_of_work
+
+    def flaky() -> object:
+        if next(failures, None) is not None:
+            raise OSError("the database is away")
+        return original()
+
+    monkeypatch.setattr(setting.worker._deliver_outbox, "_unit_of_work", flaky)
+    await setting.until(DeliveryStatus.DELIVERED)
+
+
+async def test_leased_but_not_begun_is_given_back(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told to stop between the lease and the delivery, the worker returns the row, uncounted."""
+    await setting.buy()
+    deliver_outbox = setting.worker._deliver_outbox
+    original = deliver_outbox.lease
+
+    async def lease_then_stop(limit: int) -> object:
+        taken = await original(limit)
+        setting.stop.set()
+        return taken
+
+    monkeypatch.setattr(deliver_outbox, "lease", lease_then_stop)
+    await setting.worker.run(setting.stop)
+    (row,) = setting.store.outbox
+    assert (row.status, row.attempts, row.due_at) == (DeliveryStatus.PENDING, 0, setting.clock.now())
+    assert not setting.mailer.sent
