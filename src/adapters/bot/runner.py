@@ -8,6 +8,7 @@ import structlog
 from aiogram import Bot, Dispatcher
 from aiogram.types import BotCommand, Update
 from litestar import Litestar, Request, Response, post
+from litestar.params import FromPath
 from pydantic import ValidationError
 
 from adapters.bot.words import help_text
@@ -57,7 +58,7 @@ def webhook_app(bot: Bot, dispatcher: Dispatcher, secret: str) -> Litestar:
     expected = secret.encode()
 
     @post(["/tg/webhook/{given:str}", "/{given:str}"], status_code=200, include_in_schema=False)
-    async def receive(given: str, request: Request[Any, Any, Any]) -> Response[None]:
+    async def receive(given: FromPath[str], request: Request[Any, Any, Any]) -> Response[None]:
         header = request.headers.get(SECRET_HEADER, "")
         known = hmac.compare_digest(expected, given.encode()) & hmac.compare_digest(expected, header.encode())
         if not known:
