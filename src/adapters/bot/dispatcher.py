@@ -19,8 +19,9 @@ def create_dispatcher(
     pay_link = words.PayLink(pay_url=pay_url, public_base_url=public_base_url)
     gate = AccessGate(api=api, pay_link=pay_link)
     behind = Router(name="paid")
-    for observer in (behind.message, behind.callback_query):
-        observer.outer_middleware(gate)
+    for kind, observer in behind.observers.items():
+        if kind != "error":  # errors come from handlers that the gate let through
+            observer.outer_middleware(gate)
     behind.include_router(paid_router or _default_router())
     dispatcher = Dispatcher()
     dispatcher.include_router(_commands(api, pay_link))
@@ -58,8 +59,10 @@ def _commands(api: PaywallApi, pay_link: words.PayLink) -> Router:
         if access.is_paid:
             await message.answer(words.open_gate(locale))
         else:
-            keyboard = pay_link.keyboard(locale, message.chat.id)
+            keyboard = pay_link.keyboard(locale, message.chat.id)  # a private chat: the filter above
             await message.answer(words.closed(access.access_status, locale), reply_markup=keyboard)
+
+    router.message.register(tell_status, CommandStart(deep_link=True, magic=F.args == words.FROM_INLINE))
 
     @router.message(CommandStart(deep_link=True))
     async def start_with_token(message: Message, command: CommandObject) -> None:

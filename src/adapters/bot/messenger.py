@@ -4,7 +4,7 @@ from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.exceptions import (
-    TelegramAPIError,
+    AiogramError,
     TelegramBadRequest,
     TelegramForbiddenError,
     TelegramRetryAfter,
@@ -44,7 +44,7 @@ class TelegramAccessMessenger(AccessMessenger):
         except (TelegramForbiddenError, TelegramBadRequest) as error:
             reason = f"Telegram refused the message: {type(error).__name__}"
             raise DeliveryFailed(reason, permanent=True) from None
-        except TelegramAPIError as error:
+        except AiogramError as error:  # also what is no JSON at all: a proxy's own error page
             raise DeliveryFailed(f"Telegram did not answer: {type(error).__name__}") from None
 
     async def close(self) -> None:

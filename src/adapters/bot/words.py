@@ -12,6 +12,8 @@ from adapters.i18n import translator
 from paywall_core.locales import choose_locale
 
 DEFAULT_LOCALE: Final = "ru"
+FROM_INLINE: Final = "status"
+"""`/start` parameter of the button over inline results: no token, the user just comes to see."""
 
 
 class PayLink:
@@ -50,6 +52,11 @@ def closed(status: str | None, locale: str) -> str:
         "revoked": t("Your access was withdrawn because the payment was returned. Press the button to pay again."),
     }
     return sentences.get(status or "", t("This bot is for paying members. Press the button to get access."))
+
+
+def inline_closed(locale: str) -> str:
+    """The button over empty inline results; Telegram wants it short."""
+    return translator(locale)("Access is closed: open the bot")
 
 
 def granted(expires_at: datetime | None, locale: str) -> str:

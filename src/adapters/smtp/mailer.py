@@ -1,5 +1,6 @@
 """The access e-mail: built in the order's language as text and HTML, and handed to an SMTP server."""
 
+import asyncio
 import hashlib
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -15,7 +16,7 @@ from adapters.i18n import translator
 from paywall_core.errors import DeliveryFailed
 from paywall_core.ports.delivery import AccessMessage, AccessMessenger
 
-_TIMEOUT_SECONDS: Final = 30
+_TIMEOUT_SECONDS: Final = 60.0  # for the whole conversation: well within the lease of a delivery
 _PERMANENT: Final = 500
 _templates: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
@@ -30,6 +31,7 @@ class SmtpAccessMailer(AccessMessenger):
         starttls: encrypt the connection after connecting, and refuse to go on without.
         username, password: None when the server asks for none.
         sender: the `From` header.
+        timeout_seconds: for the whole conversation with the server.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class SmtpAccessMailer(AccessMessenger):
         username: str | None,
         password: str | None,
         sender: str,
+        timeout_seconds: float = _TIMEOUT_SECONDS,
     ) -> None:
         self._host = host
         self._port = port
@@ -48,19 +51,25 @@ class SmtpAccessMailer(AccessMessenger):
         self._username = username
         self._password = password
         self._sender = sender
+        self._timeout_seconds = timeout_seconds
 
     async def send_access(self, message: AccessMessage) -> None:
-        """Send it. A refused address is final, a server that is away or busy is not."""
+        """Send it. A refused address or mail is final; a server that is away, busy or refuses *us* is not.
+
+        What is wrong on our side (login, sender, a blocked address of ours) would else end every customer's mail for
+        good before anyone can mend it.
+        """
         try:
-            await aiosmtplib.send(
-                build_mail(message, sender=self._sender, now=datetime.now(UTC)),
-                hostname=self._host,
-                port=self._port,
-                start_tls=self._starttls,
-                username=self._username,
-                password=self._password,
-                timeout=_TIMEOUT_SECONDS,
-            )
+            async with asyncio.timeout(self._timeout_seconds):
+                await aiosmtplib.send(
+                    build_mail(message, sender=self._sender, now=datetime.now(UTC)),
+                    hostname=self._host,
+                    port=self._port,
+                    start_tls=self._starttls,
+                    username=self._username,
+                    password=self._password,
+                    timeout=self._timeout_seconds,
+                )
         except aiosmtplib.SMTPRecipientsRefused as error:
             codes = [refusal.code for refusal in error.recipients]
             final = all(code >= _PERMANENT for code in codes)
@@ -68,10 +77,14 @@ class SmtpAccessMailer(AccessMessenger):
         except aiosmtplib.SMTPAuthenticationError as error:
             raise DeliveryFailed(f"the mail server refused our login: {error.code}") from None
         except aiosmtplib.SMTPNotSupported:
+            if not message.to.rpartition("@")[0].isascii():
+                reason = "the mail server takes no address with letters beyond ASCII (SMTPUTF8)"
+                raise DeliveryFailed(reason, permanent=True) from None
             raise DeliveryFailed("the mail server does not offer what this mail needs") from None
+        except aiosmtplib.SMTPDataError as error:
+            raise DeliveryFailed(f"the mail server answered {error.code}", permanent=error.code >= _PERMANENT) from None
         except aiosmtplib.SMTPResponseException as error:
-            final = error.code >= _PERMANENT
-            raise DeliveryFailed(f"the mail server answered {error.code}", permanent=final) from None
+            raise DeliveryFailed(f"the mail server refused us: {error.code}") from None
         except (aiosmtplib.SMTPException, OSError) as error:
             raise DeliveryFailed(f"the mail server is out of reach: {type(error).__name__}") from None
         except (ValueError, UnicodeError):
@@ -88,7 +101,7 @@ def build_mail(message: AccessMessage, *, sender: str, now: datetime) -> EmailMe
     words = {"t": t, "link": message.activation_link, "locale": message.locale}
     mail = EmailMessage(policy=SMTP)
     mail["From"] = sender
-    mail["To"] = message.to
+    mail["To"] = _with_ascii_domain(message.to)
     mail["Subject"] = t("Your access is ready")
     mail["Date"] = format_datetime(now)
     domain = parseaddr(sender)[1].rpartition("@")[2]
@@ -98,3 +111,9 @@ def build_mail(message: AccessMessage, *, sender: str, now: datetime) -> EmailMe
     mail.set_content(_templates.get_template("access.txt").render(words))
     mail.add_alternative(_templates.get_template("access.html").render(words), subtype="html")
     return mail
+
+
+def _with_ascii_domain(address: str) -> str:
+    """The address with its domain as the name system spells it, so that any mail server can take it (RFC 5890)."""
+    local, at, domain = address.rpartition("@")
+    return f"{local}{at}{domain.encode('idna').decode()}" if not domain.isascii() else address
