@@ -7,7 +7,7 @@ from sqlalchemy import Select, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.db.engine import for_writing
-from adapters.db.schema import UNREDEEMED, Moment, orders
+from adapters.db.schema import Moment, orders
 from paywall_core.lifecycle import FulfillmentStatus, State
 from paywall_core.ports.directory import AccessRecord, OrderDirectory, SessionRecord
 
@@ -16,7 +16,9 @@ _GATE: Final = (
     select(orders.c.id, orders.c.plan, orders.c.state, orders.c.access_until).order_by(*_SERVES_BEST).limit(1)
 )
 _REDEEMED: Final[Select[tuple[object, ...]]] = _GATE.where(orders.c.telegram_user_id == bindparam("user_id"))
-_NAMED: Final[Select[tuple[object, ...]]] = _GATE.where(orders.c.telegram_chat_id == bindparam("chat_id"), UNREDEEMED)
+_NAMED: Final[Select[tuple[object, ...]]] = _GATE.where(
+    orders.c.telegram_chat_id == bindparam("chat_id"), orders.c.telegram_user_id.is_(None)
+)
 _SESSION: Final = select(
     orders.c.id,
     orders.c.state,

@@ -1,8 +1,7 @@
 """The unit of work's contract, on the fake, on SQLite and on a real PostgreSQL."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,35 +10,13 @@ from msgspec import structs
 from adapters.db.database import Database
 from paywall_core.effects import ReportSale, SendAccessEmail
 from paywall_core.errors import ConcurrentUpdate
-from paywall_core.events import (
-    CheckoutOpened,
-    PaymentEvent,
-    PaymentNotification,
-    PaymentSucceeded,
-    RefundUpdated,
-    TokenRedeemed,
-)
-from paywall_core.facts import Mode, RefundStatus, Terms
+from paywall_core.events import CheckoutOpened, TimePassed, TokenRotated
 from paywall_core.lifecycle import FulfillmentStatus, State
-from paywall_core.money import Money
-from paywall_core.order import Order, apply, redeem
-from paywall_core.ports.directory import OrderDirectory
-from paywall_core.ports.unit_of_work import DeliveryStatus, Settlement, UnitOfWork
+from paywall_core.order import apply, redeem
+from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus, Settlement, UnitOfWork
 from paywall_core.testing import InMemoryStore
 
-NOW = datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-
-
-class Store(Protocol):
-    """What all three have."""
-
-    @property
-    def directory(self) -> OrderDirectory:
-        """The hot paths' reads."""
-
-    def unit_of_work(self) -> UnitOfWork:
-        """A fresh transaction."""
+from .samples import MINUTE, NOW, REFUND, Store, add, change, notification, paid_event, place
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
@@ -56,62 +33,6 @@ def store(engine_name: str, request: pytest.FixtureRequest) -> Store:
     database = request.getfixturevalue("database")
     assert isinstance(database, Database)
     return database
-
-
-def place(*, chat: str | None = None, at: datetime = NOW) -> Order:
-    """A fresh order."""
-    return Order.place(
-        order_id=uuid4(),
-        email="Anna@Example.com",
-        plan="one_time_basic",
-        terms=Terms(mode=Mode.ONE_TIME, duration_days=30),
-        clickid="click",
-        locale="ru",
-        telegram_chat_id=chat,
-        now=at,
-    )
-
-
-def paid_event(session_id: str = "cs_1") -> PaymentSucceeded:
-    """The payment of an order."""
-    return PaymentSucceeded(
-        payment_id=f"pi_{session_id}", paid_at=NOW, amount=Money.of(1500, "eur"), session_id=session_id
-    )
-
-
-def notification(event_id: str | None, *events: PaymentEvent, references: tuple[str, ...] = ()) -> PaymentNotification:
-    """A word from the provider."""
-    return PaymentNotification(
-        event_id=event_id,
-        event_type="charge.refunded",
-        occurred_at=NOW,
-        payload=b'{"id": "\xd1\x8f"}',
-        references=references,
-        events=events,
-    )
-
-
-REFUND = RefundUpdated(
-    refund_id="re_1", amount=Money.of(1500, "eur"), status=RefundStatus.SUCCEEDED, payment="pi_1", charge="ch_1"
-)
-
-
-async def add(store: Store, order: Order) -> Order:
-    """Store an order."""
-    async with store.unit_of_work() as uow:
-        await uow.orders.add(order)
-        await uow.commit()
-    return order
-
-
-async def change(store: Store, order: Order, *events: PaymentEvent | TokenRedeemed, now: datetime = NOW) -> Order:
-    """Store a change of an order."""
-    changed = apply(order, *events, now=now, cause="test")
-    async with store.unit_of_work() as uow:
-        await uow.orders.save(changed, expected_version=order.version)
-        await uow.outbox.enqueue(changed.effects, due_at=now)
-        await uow.commit()
-    return changed.order
 
 
 async def test_committed_order_is_read_back_whole(store: Store) -> None:
@@ -300,27 +221,78 @@ async def test_settlements_decide_when_a_row_is_due_again(store: Store) -> None:
         leased[:] = taken
         return [delivery.attempt for delivery in taken]
 
-    leased: list[object] = []
+    leased: list[Delivery] = []
     async with store.unit_of_work() as uow:
         await uow.outbox.enqueue([effect], due_at=NOW)
         assert await lease(uow, NOW) == [1]
         retry = Settlement(status=DeliveryStatus.PENDING, at=NOW, due_at=NOW + MINUTE, error="421")
-        assert await uow.outbox.settle(leased[0], retry)  # type: ignore[arg-type]  # a Delivery
+        assert await uow.outbox.settle(leased[0], retry)
         assert await lease(uow, NOW) == []
         assert await lease(uow, NOW + MINUTE) == [2]
         back = Settlement(status=DeliveryStatus.PENDING, at=NOW, due_at=NOW, attempted=False)
-        assert await uow.outbox.settle(leased[0], back)  # type: ignore[arg-type]  # a Delivery
+        assert await uow.outbox.settle(leased[0], back)
         assert await lease(uow, NOW) == [2]
         skipped = Settlement(status=DeliveryStatus.SKIPPED, at=NOW, error="revoked")
-        assert await uow.outbox.settle(leased[0], skipped)  # type: ignore[arg-type]  # a Delivery
+        assert await uow.outbox.settle(leased[0], skipped)
         assert await lease(uow, NOW + 9 * MINUTE) == []
         await uow.outbox.enqueue([effect], due_at=NOW)
         assert await lease(uow, NOW) == [3]
         dead = Settlement(status=DeliveryStatus.DEAD, at=NOW, error="550")
-        assert await uow.outbox.settle(leased[0], dead)  # type: ignore[arg-type]  # a Delivery
+        assert await uow.outbox.settle(leased[0], dead)
         await uow.outbox.enqueue([effect], due_at=NOW)
         assert await lease(uow, NOW + 9 * MINUTE) == []
         await uow.commit()
+
+
+async def test_key_wanted_twice_at_once_is_one_row(store: Store) -> None:
+    """Two effects of one key in one call are one delivery; and no effects are no error."""
+    order = await add(store, place())
+    async with store.unit_of_work() as uow:
+        await uow.outbox.enqueue([], due_at=NOW)
+        await uow.outbox.enqueue([ReportSale(order_id=order.id)] * 2, due_at=NOW)
+        taken = await uow.outbox.lease(now=NOW, limit=9, lease_until=NOW + MINUTE, lease_id=uuid4())
+        assert [delivery.effect for delivery in taken] == [ReportSale(order_id=order.id)]
+
+
+async def test_changes_of_one_order_at_once_are_all_made(store: Store) -> None:
+    """Whoever reads for update reads what the one before wrote, so nothing is lost and nobody is refused."""
+    order = await change(store, await add(store, place()), paid_event())
+
+    async def rotate() -> None:
+        async with store.unit_of_work() as uow:
+            found = await uow.orders.get(order.id, for_update=True)
+            assert found is not None
+            event = TokenRotated(token_version=found.facts.token_version + 1)
+            await uow.orders.save(apply(found, event, now=NOW, cause="test"), expected_version=found.version)
+            await uow.commit()
+
+    await asyncio.gather(*(rotate() for _ in range(5)))
+    async with store.unit_of_work() as uow:
+        found = await uow.orders.get(order.id)
+        assert found is not None
+        assert found.facts.token_version == order.facts.token_version + 5
+        history = await uow.orders.history(order.id)
+        assert [entry.sequence for entry in history] == list(range(1, found.version + 1))
+
+
+async def test_two_sweepers_at_once_share_no_order(store: Store) -> None:
+    """What one has locked the other leaves out, without an error on either side."""
+    for session in ("cs_a", "cs_b"):
+        await change(store, await add(store, place()), paid_event(session))
+    end = NOW + timedelta(days=30)
+
+    async def sweep() -> list[UUID]:
+        async with store.unit_of_work() as uow:
+            lapsed = await uow.orders.lapsed(end, 1)
+            for order in lapsed:
+                changed = apply(order, TimePassed(), now=end, cause="sweep")
+                await uow.orders.save(changed, expected_version=order.version)
+            await uow.commit()
+        return [order.id for order in lapsed]
+
+    one, two = await asyncio.gather(sweep(), sweep())
+    assert len({*one, *two}) == len(one) + len(two) == 2
+    assert await sweep() == []
 
 
 async def test_lapsed_orders_are_found_longest_first(store: Store) -> None:
@@ -358,6 +330,24 @@ async def test_gate_finds_the_order_that_serves_best(store: Store) -> None:
     assert (best.order_id, best.redeemed, best.state) == (bound[1], True, State.ACTIVE)
     assert best.access_until == NOW + MINUTE + timedelta(days=30)
     assert await store.directory.access_of(6) is None
+
+
+async def test_chat_s_order_serves_only_until_somebody_redeems_it(store: Store) -> None:
+    """Of those that named the chat the paid one comes before the newer unpaid; redeemed, it is its redeemer's."""
+    paid = await change(store, await add(store, place(chat="5")), paid_event())
+    unpaid = await add(store, place(chat="5", at=NOW + MINUTE))
+    named = await store.directory.access_of(5)
+    assert named is not None
+    assert (named.order_id, named.redeemed) == (paid.id, False)
+    changed = redeem(paid, telegram_user_id=7, now=NOW)
+    async with store.unit_of_work() as uow:
+        await uow.orders.save(changed, expected_version=paid.version)
+        await uow.commit()
+    others, left = await store.directory.access_of(7), await store.directory.access_of(5)
+    assert others is not None
+    assert left is not None
+    assert (others.order_id, others.redeemed) == (paid.id, True)
+    assert (left.order_id, left.redeemed) == (unpaid.id, False)
 
 
 async def test_session_is_found_with_what_the_page_needs(store: Store) -> None:

@@ -1,6 +1,5 @@
-"""The gate's second question covers itself: orders that nobody redeemed, by the chat that they named."""
+"""The gate's second question gets an index that answers it alone: unredeemed orders, by the chat that they named."""
 
-import sqlalchemy as sa
 from alembic import op
 
 revision = "0002"
@@ -8,17 +7,16 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-_SERVING = ["telegram_chat_id", "access_until", "created_at", "id", "plan", "state"]
-_UNREDEEMED = sa.text("telegram_user_id IS NULL")
+_SERVING = ["access_until", "created_at", "id", "plan", "state"]
 
 
 def upgrade() -> None:
-    """Only orders that wait for their user, so that the index alone answers."""
+    """With the redeemer, who must be nobody."""
     op.drop_index("ix_orders_chat", "orders")
-    op.create_index("ix_orders_chat", "orders", _SERVING, sqlite_where=_UNREDEEMED, postgresql_where=_UNREDEEMED)
+    op.create_index("ix_orders_chat", "orders", ["telegram_chat_id", "telegram_user_id", *_SERVING])
 
 
 def downgrade() -> None:
-    """All orders again."""
+    """Without."""
     op.drop_index("ix_orders_chat", "orders")
-    op.create_index("ix_orders_chat", "orders", _SERVING)
+    op.create_index("ix_orders_chat", "orders", ["telegram_chat_id", *_SERVING])

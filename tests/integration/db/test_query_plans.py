@@ -1,0 +1,101 @@
+"""What is asked all the time is answered from an index: its cost must not grow with the number of orders."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import event
+
+from adapters.db.database import Database
+
+from .samples import MINUTE, NOW
+
+
+@asynccontextmanager
+async def statements_of(database: Database) -> AsyncIterator[list[tuple[str, Any]]]:
+    """Every statement that is executed inside the block, with its parameters."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            seen.append((statement, parameters))
+
+    event.listen(database._engine.sync_engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(database._engine.sync_engine, "before_cursor_execute", note)
+
+
+async def plan_of(database: Database, statement: str, parameters: Any) -> str:
+    """How the database would answer; PostgreSQL is told to suppose that tables are too long to read whole."""
+    async with database._engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            return "\n".join(str(row.detail) for row in rows)
+        for kind in ("seqscan", "bitmapscan"):
+            await connection.exec_driver_sql(f"SET LOCAL enable_{kind} = off")
+        lines = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+        return "\n".join(str(line) for line in lines.scalars())
+
+
+async def _gate(database: Database) -> None:
+    await database.directory.access_of(5)
+
+
+async def _session(database: Database) -> None:
+    await database.directory.session("cs_1")
+
+
+async def _claim_read(database: Database) -> None:
+    await database.directory.claim_provider_read("cs_1", now=NOW, min_interval_seconds=3.0)
+
+
+async def _lapsed(database: Database) -> None:
+    async with database.unit_of_work() as uow:
+        await uow.orders.lapsed(NOW, 100)
+
+
+async def _lease(database: Database) -> None:
+    async with database.unit_of_work() as uow:
+        await uow.outbox.lease(now=NOW, limit=10, lease_until=NOW + MINUTE, lease_id=uuid4())
+
+
+async def _parked(database: Database) -> None:
+    async with database.unit_of_work() as uow:
+        await uow.payment_events.parked(["pi_1", "ch_1"])
+
+
+@pytest.mark.parametrize(
+    ("ask", "indexes"),
+    [
+        (_gate, ["ix_orders_gate", "ix_orders_chat"]),
+        (_session, ["orders_checkout_session_id|autoindex_orders"]),
+        (_claim_read, ["orders_checkout_session_id|autoindex_orders"]),
+        (_lapsed, ["ix_orders_lapsing"]),
+        (_lease, ["ix_outbox_due"]),
+        (_parked, ["parked_references"]),
+    ],
+)
+async def test_hot_question_is_answered_from_its_index(
+    database: Database, ask: Callable[[Database], Awaitable[None]], indexes: list[str]
+) -> None:
+    """One statement for one index, and no table is read from end to end."""
+    async with statements_of(database) as seen:
+        await ask(database)
+    assert len(seen) == len(indexes)
+    for (statement, parameters), index in zip(seen, indexes, strict=True):
+        plan = await plan_of(database, statement, parameters)
+        assert any(name in plan for name in index.split("|")), plan
+        assert "Seq Scan" not in plan, plan
+        assert "SCAN orders" not in plan, plan
+        assert "SCAN outbox" not in plan, plan
+
+
+async def test_gate_s_indexes_hold_all_that_it_asks_for(database: Database) -> None:
+    """The rows themselves are not visited."""
+    async with statements_of(database) as seen:
+        await database.directory.access_of(5)
+    for statement, parameters in seen:
+        plan = await plan_of(database, statement, parameters)
+        assert "Index Only Scan" in plan or "USING COVERING INDEX" in plan, plan
