@@ -1,7 +1,7 @@
 """Stripe through its own SDK: open a checkout, read one, ask for a price."""
 
-import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -10,17 +10,18 @@ import stripe
 import structlog
 from stripe.params.checkout import SessionCreateParams
 
-from adapters.stripe.errors import unavailable
+from adapters.stripe.errors import needs_operator, unavailable
+from adapters.stripe.shapes import id_of, text, whole
 from adapters.stripe.translate import notification_of_session
-from paywall_core.errors import PaymentProviderUnavailable
+from paywall_core.errors import InvalidPayload, PaymentProviderUnavailable
 from paywall_core.events import PaymentNotification
 from paywall_core.facts import Mode
 from paywall_core.money import Money
 from paywall_core.ports.clock import Clock
 from paywall_core.ports.payments import CheckoutRequest, OpenedCheckout, PaymentGateway, Price
 
-_TIMEOUT_SECONDS: Final = 15  # the SDK's own is 80: longer than any customer waits
-_PRICE_TTL_SECONDS: Final = 600
+_MAX_NETWORK_RETRIES: Final = 2
+_PRICE_TTL: Final = timedelta(minutes=10)
 _log = structlog.stdlib.get_logger("paywall.stripe")
 
 
@@ -32,7 +33,8 @@ class StripePaymentGateway(PaymentGateway):
         api_base: another address than Stripe's own, or None.
         prices: from a plan's name to the id of its price.
         public_base_url: where Stripe sends the customer back to.
-        clock: for the moment at which a session was read.
+        clock: for the moment at which a session was read, and the age of a price.
+        timeout_seconds: for one attempt; there are up to three. The SDK's own 80 is longer than any customer waits.
     """
 
     def __init__(
@@ -43,61 +45,68 @@ class StripePaymentGateway(PaymentGateway):
         prices: Mapping[str, str],
         public_base_url: str,
         clock: Clock,
+        timeout_seconds: float = 15,
     ) -> None:
+        self._api_key = api_key
+        self._api_base = api_base
         self._prices = prices
         self._public_base_url = public_base_url
         self._clock = clock
-        self._http = stripe.HTTPXClient(timeout=_TIMEOUT_SECONDS)
-        self._client = stripe.StripeClient(
-            api_key,
-            base_addresses={"api": api_base} if api_base else {},
-            http_client=self._http,
-            max_network_retries=2,
-        )
-        self._shown: dict[str, tuple[float, Price]] = {}
+        self._timeout_seconds = timeout_seconds
+        self._opened: tuple[stripe.StripeClient, stripe.HTTPXClient] | None = None
+        self._shown: dict[str, tuple[datetime, Price]] = {}
 
     async def open_checkout(self, request: CheckoutRequest) -> OpenedCheckout:
         """Open a checkout; our order's id is on every object that it will create."""
-        try:
-            session = await self._client.v1.checkout.sessions.create_async(
+        session = await _answer(
+            self._client().v1.checkout.sessions.create_async(
                 self._parameters(request), {"idempotency_key": str(request.order_id)}
             )
-        except stripe.StripeError as error:
-            raise _logged(error) from error
-        if session.url is None:
-            raise PaymentProviderUnavailable("Stripe opened a session without a page")
-        return OpenedCheckout(session_id=session.id, url=session.url)
+        )
+        session_id, url = id_of(session), session.get("url")
+        if session_id is None or not isinstance(url, str) or not url:
+            raise PaymentProviderUnavailable("Stripe opened a session without an id or a page")
+        return OpenedCheckout(session_id=session_id, url=url)
 
     async def read_checkout(self, session_id: str) -> PaymentNotification:
-        """What Stripe says of a session now."""
+        """What Stripe says of a session now; with its invoice, so that a lost webhook costs no paid time."""
+        session = await _answer(self._client().v1.checkout.sessions.retrieve_async(session_id, {"expand": ["invoice"]}))
         try:
-            session = await self._client.v1.checkout.sessions.retrieve_async(session_id)
-        except stripe.StripeError as error:
-            raise _logged(error) from error
-        document: dict[str, Any] = session.to_dict()
-        payload = msgspec.json.encode(document)
-        return notification_of_session(document, payload, read_at=self._clock.now())
+            return notification_of_session(session, msgspec.json.encode(session), read_at=self._clock.now())
+        except InvalidPayload as error:
+            raise PaymentProviderUnavailable(f"Stripe's session is malformed: {error.reason}") from error
 
     async def price_of(self, plan: str) -> Price:
         """What a plan costs; Stripe is asked once in ten minutes."""
-        asked_at, price = self._shown.get(plan, (0.0, None))
-        if price is not None and time.monotonic() < asked_at + _PRICE_TTL_SECONDS:
-            return price
+        now = self._clock.now()
+        shown = self._shown.get(plan)
+        if shown is not None and now < shown[0] + _PRICE_TTL:
+            return shown[1]
+        found = await _answer(self._client().v1.prices.retrieve_async(self._prices[plan]))
         try:
-            found = await self._client.v1.prices.retrieve_async(self._prices[plan])
-        except stripe.StripeError as error:
-            raise _logged(error) from error
-        price = Price(
-            amount=Money.of(found.unit_amount or 0, found.currency),
-            interval=found.recurring.interval if found.recurring else None,
-            interval_count=found.recurring.interval_count if found.recurring else 1,
-        )
-        self._shown[plan] = (time.monotonic(), price)
+            price = _price(found)
+        except InvalidPayload as error:
+            raise PaymentProviderUnavailable(f"Stripe's price of {plan} is malformed: {error.reason}") from error
+        self._shown[plan] = (now, price)
         return price
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._http.close_async()  # type: ignore[no-untyped-call]  # the SDK did not annotate it
+        """Close the connections; a later call opens new ones."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened[1].close_async()  # type: ignore[no-untyped-call]  # the SDK did not annotate it
+
+    def _client(self) -> stripe.StripeClient:
+        if self._opened is None:
+            http = stripe.HTTPXClient(timeout=self._timeout_seconds)
+            client = stripe.StripeClient(
+                self._api_key,
+                base_addresses={"api": self._api_base} if self._api_base else {},
+                http_client=http,
+                max_network_retries=_MAX_NETWORK_RETRIES,
+            )
+            self._opened = (client, http)
+        return self._opened[0]
 
     def _parameters(self, request: CheckoutRequest) -> SessionCreateParams:
         metadata = {"order_id": str(request.order_id)}
@@ -120,7 +129,27 @@ class StripePaymentGateway(PaymentGateway):
         return parameters
 
 
-def _logged(error: stripe.StripeError) -> Exception:
-    ours = unavailable(error)
-    _log.warning("stripe.unavailable", reason=ours.reason)
-    return ours
+async def _answer(call: Awaitable[object]) -> dict[str, Any]:
+    """Stripe's answer as plain data; whatever goes wrong is logged once, and is `PaymentProviderUnavailable`."""
+    try:
+        found = await call
+    except stripe.StripeError as error:
+        ours = unavailable(error)
+        if needs_operator(error):
+            _log.error("stripe.refused", reason=ours.reason)
+        else:
+            _log.warning("stripe.unavailable", reason=ours.reason)
+        raise ours from None  # Stripe's message may quote what was sent: no traceback of it anywhere
+    if not isinstance(found, stripe.StripeObject):
+        raise PaymentProviderUnavailable("Stripe answered something that is no object")
+    document: dict[str, Any] = found.to_dict()
+    return document
+
+
+def _price(price: dict[str, Any]) -> Price:
+    """A price of a fixed amount; one in tiers has none, and nobody may be shown that it is free."""
+    recurring = price.get("recurring")
+    amount = Money.of(whole(price, "unit_amount"), text(price, "currency"))
+    if not isinstance(recurring, Mapping):
+        return Price(amount=amount)
+    return Price(amount=amount, interval=text(recurring, "interval"), interval_count=whole(recurring, "interval_count"))

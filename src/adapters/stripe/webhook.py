@@ -24,10 +24,18 @@ class StripeWebhook(PaymentWebhook):
     """Reads what Stripe pushes.
 
     Args:
-        secrets: the endpoint's signing secrets (`whsec_…`), newest first; any of them may have signed.
+        secrets: the endpoint's signing secrets (`whsec_…`), newest first; any of them may have signed. None: every
+            delivery is refused.
+
+    Raises:
+        ValueError: a secret is empty, and anybody could sign with that; or one text was given for the list.
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
+        if isinstance(secrets, str):  # a text is a sequence too: each of its letters would be a secret
+            raise ValueError("the webhook's secrets must be a list")  # noqa: TRY004  - one error for every bad setting
+        if not all(secret.strip() for secret in secrets):
+            raise ValueError("a webhook secret is empty")
         self._secrets = tuple(secret.encode() for secret in secrets)
 
     def read(self, body: bytes, signature: str, *, now: datetime) -> PaymentNotification:

@@ -1,5 +1,6 @@
 """Stripe's words into ours: each event that we use, today's shapes and older ones, and whatever JSON there is."""
 
+import contextlib
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -132,6 +133,54 @@ def test_session_read_by_ourselves_says_the_same() -> None:
     )
 
 
+def test_saving_a_card_grants_nothing() -> None:
+    """A session of mode `setup` says `no_payment_required`, but nobody bought anything."""
+    subject = session(mode="setup", payment_status="no_payment_required", payment_intent=None, amount_total=None)
+    assert notification_of(event("checkout.session.completed", **subject), b"").events == ()
+    assert notification_of_session(subject, b"", read_at=AT).events == ()
+
+
+def test_session_read_with_its_invoice_knows_the_period() -> None:
+    """Lost webhooks cost no paid time: the invoice that was asked for too says it all; an unpaid one says nothing."""
+    invoice = {
+        "id": "in_1",
+        "status": "paid",
+        "amount_paid": 1500,
+        "currency": "eur",
+        "status_transitions": {"paid_at": CREATED - 5},
+        "parent": {"subscription_details": {"subscription": "sub_1"}},
+        "lines": {"data": [line(0, 10)]},
+    }
+    subject = session(mode="subscription", payment_intent=None, invoice=invoice, subscription="sub_1")
+    completed, paid = notification_of_session(subject, b"", read_at=AT).events
+    assert isinstance(completed, PaymentSucceeded)
+    assert (completed.payment_id, completed.provisional, completed.session_id) == ("in_1", False, "cs_1")
+    assert isinstance(paid, PaymentSucceeded)
+    assert (paid.payment_id, paid.period) == (
+        "in_1",
+        Period(start=AT, end=datetime.fromtimestamp(CREATED + 10, UTC)),
+    )
+    unpaid = session(
+        mode="subscription", payment_status="unpaid", payment_intent=None, invoice={**invoice, "status": "open"}
+    )
+    assert notification_of_session(unpaid, b"", read_at=AT).events == (CheckoutCompleted(session_id="cs_1"),)
+
+
+def test_prorations_count_only_where_there_is_nothing_else() -> None:
+    """An upgrade's invoice has only prorations: then they say what was paid for."""
+    invoice = {
+        "id": "in_1",
+        "amount_paid": 5,
+        "currency": "eur",
+        "subscription": "sub_1",
+        "lines": {"data": [line(0, 7, proration=True), line(0, 9, proration=True, old=True)]},
+    }
+    (paid,) = notification_of(event("invoice.payment_succeeded", **invoice), b"").events
+    assert isinstance(paid, PaymentSucceeded)
+    assert paid.period == Period(start=AT, end=datetime.fromtimestamp(CREATED + 9, UTC))
+    assert paid.paid_at == AT
+
+
 def line(start: int, end: int, *, proration: bool = False, old: bool = False) -> dict[str, Any]:
     """A line of an invoice, in today's shape or the older one."""
     period = {"period": {"start": CREATED + start, "end": CREATED + end}}
@@ -239,6 +288,22 @@ def test_paid_invoice_grants_the_period_of_its_lines(*, old: bool) -> None:
             {"id": "dp_1", "status": "won", "charge": {"id": "ch_1"}, "payment_intent": None},
             (DisputeUpdated(dispute_id="dp_1", status=DisputeStatus.WON, charge="ch_1"),),
         ),
+        (
+            "charge.dispute.closed",
+            {"id": "dp_1", "status": "warning_closed", "charge": "ch_1"},
+            (DisputeUpdated(dispute_id="dp_1", status=DisputeStatus.INQUIRY_CLOSED, charge="ch_1"),),
+        ),
+        (
+            "charge.dispute.closed",
+            {"id": "dp_1", "status": "prevented", "charge": "ch_1"},
+            (DisputeUpdated(dispute_id="dp_1", status=DisputeStatus.PREVENTED, charge="ch_1"),),
+        ),
+        (
+            "invoice.voided",
+            {"id": "in_1", "subscription": "sub_1"},
+            (PaymentFailed(payment_id="in_1", subscription_id="sub_1"),),
+        ),
+        ("customer.subscription.paused", {"id": "sub_1", "status": "paused"}, ()),
         ("plan.created", {"id": "price_1"}, ()),
     ],
 )
@@ -257,7 +322,21 @@ def test_events_of_the_life_after(kind: str, subject: dict[str, Any], events: tu
         (event("checkout.session.completed", **session(amount_total="many")), "amount_total"),
         (event("refund.updated", id="re_1", status="lost in the post"), "status"),
         (event("charge.dispute.updated", id="dp_1", status="odd"), "status"),
-        (event("charge.refunded", id="ch_1", amount=-1, currency="eur"), "amount"),
+        (event("charge.refunded", id="ch_1", amount=-1, currency="eur"), r"^data\.object\.amount:"),
+        (event("charge.refunded", id="ch\0", amount=1, currency="eur"), r"^data\.object\.id:"),
+        ({**event("plan.created"), "id": "evt\0"}, "^id:"),
+        ({**event("plan.created"), "type": "a\ud800b"}, "^type:"),
+        (
+            event(
+                "invoice.paid",
+                id="in_1",
+                subscription="sub_1",
+                amount_paid=1,
+                currency="eur",
+                lines={"data": [{"type": "subscription", "period": {"start": 1, "end": "soon"}}]},
+            ),
+            r"^data\.object\.lines\.data\.period\.end:",
+        ),
     ],
 )
 def test_broken_shape_names_its_path(document: dict[str, Any], path: str) -> None:
@@ -315,3 +394,17 @@ def test_any_json_is_an_event_or_a_clear_error(kind: str, subject: dict[str, Any
         assert error.reason  # noqa: PT017  - either outcome is right; this one must say why
     else:
         assert notification.event_type == kind
+
+
+@given(JSON | st.dictionaries(NAMES | st.sampled_from(["type", "created", "object"]), JSON, max_size=6))
+def test_any_json_as_a_whole_event_or_session(document: object) -> None:
+    """The frame around the object is as hostile as the object; so is a session that we read ourselves."""
+    subject = document if isinstance(document, dict) else {"id": document}
+    with contextlib.suppress(InvalidPayload):
+        notification_of(subject, b"")
+    try:
+        notification = notification_of_session({"id": "cs_1", "status": "complete", **subject}, b"", read_at=AT)
+    except InvalidPayload as error:
+        assert ": " in error.reason  # noqa: PT017  - either outcome is right; this one must name a path
+    else:
+        assert all(reference.isprintable() for reference in notification.references)

@@ -73,3 +73,23 @@ def test_unsigned_caller_gets_one_answer(body: bytes, signature: str) -> None:
     """Whatever he sends."""
     with pytest.raises(InvalidSignature):
         WEBHOOK.read(body, signature, now=NOW)
+
+
+@pytest.mark.parametrize("secrets", [[""], [NEW, " "], NEW], ids=["empty", "blank", "a text"])
+def test_secret_that_anybody_has_is_refused(secrets: list[str]) -> None:
+    """An empty secret would let everybody sign; so would the single letters of one."""
+    with pytest.raises(ValueError, match="secret"):
+        StripeWebhook(secrets)
+
+
+def test_without_secrets_nothing_is_genuine() -> None:
+    """Nothing configured: every delivery is refused, none is waved through."""
+    with pytest.raises(InvalidSignature):
+        StripeWebhook([]).read(BODY, sign(BODY, ""), now=NOW)
+
+
+@given(st.binary(max_size=60) | st.text(max_size=30).map(lambda text: msgspec.json.encode({"object": text})))
+def test_signed_bytes_are_an_event_or_invalid(body: bytes) -> None:
+    """Whatever was signed, nothing but `InvalidPayload` comes of what is no event."""
+    with pytest.raises(InvalidPayload):
+        WEBHOOK.read(body, sign(body), now=NOW)

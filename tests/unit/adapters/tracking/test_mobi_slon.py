@@ -1,6 +1,8 @@
 """MobiSлон's postback over HTTP: what is sent, and which answers are final."""
 
 import asyncio
+import re
+import socket
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -18,6 +20,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.requests: list[str] = []
+        self.cookies: list[str] = []
         self.answer = "200 OK"
         self.port = 0
 
@@ -25,6 +28,7 @@ class Receiver:
         """One request."""
         head = await reader.readuntil(b"\r\n\r\n")
         self.requests.append(head.decode().splitlines()[0])
+        self.cookies += [line for line in head.decode().splitlines() if line.lower().startswith("cookie:")]
         writer.write(f"HTTP/1.1 {self.answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
         await writer.drain()
         writer.close()
@@ -63,7 +67,15 @@ async def test_sale_is_a_get_with_the_click_quoted(receiver: Receiver, tracker: 
         ("404 Not Found", True, None),
         ("400 Bad Request", True, None),
         ("429 Too Many Requests\r\nRetry-After: 7", False, 7.0),
+        ("408 Request Timeout", False, None),
         ("503 Unavailable\r\nRetry-After: soon", False, None),
+        ("503 Unavailable\r\nRetry-After: 99999999999999999999", False, 86_400.0),
+        (
+            "503 Unavailable\r\nDate: Tue, 01 Dec 2026 10:00:00 GMT\r\nRetry-After: Tue, 01 Dec 2026 10:02:00 GMT",
+            False,
+            120.0,
+        ),
+        ("503 Unavailable\r\nRetry-After: Tue, 01 Dec 2026 10:02:00 GMT", False, None),
         ("302 Found", False, None),
     ],
 )
@@ -80,8 +92,48 @@ async def test_answers_decide_about_a_retry(
 
 async def test_silence_is_tried_again() -> None:
     """Nobody listens: not final."""
-    tracker = MobiSlonTracker("http://127.0.0.1:9/{clickid}/{status}")
+    with socket.socket() as bound:  # a port that is taken, but not listened on
+        bound.bind(("127.0.0.1", 0))
+        tracker = MobiSlonTracker(f"http://127.0.0.1:{bound.getsockname()[1]}/{{clickid}}/{{status}}")
+        await _assert_tried_again(tracker)
+
+
+async def _assert_tried_again(tracker: MobiSlonTracker) -> None:
     with pytest.raises(DeliveryFailed) as raised:
         await tracker.report_sale(REPORT)
     assert not raised.value.permanent
+    assert "a b" not in raised.value.reason
     await tracker.close()
+
+
+async def test_one_sale_leaves_nothing_for_the_next(receiver: Receiver, tracker: MobiSlonTracker) -> None:
+    """A cookie from one customer's report is not sent with another's; closed, it opens again."""
+    receiver.answer = "200 OK\r\nSet-Cookie: click=1"
+    await tracker.report_sale(REPORT)
+    await tracker.report_sale(REPORT)
+    await tracker.close()
+    await tracker.close()
+    await tracker.report_sale(REPORT)
+    assert (len(receiver.requests), receiver.cookies) == (3, [])
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("", "clickid"),
+        ("https://t.example/?s={status}", "{clickid}"),
+        ("https://t.example/?c={clickid}", "{status}"),
+        ("https://t.example/?c={clickid}&s={status}&p={payout}", "{payout}"),
+        ("ftp://t.example/?c={clickid}&s={status}", "http"),
+        ("t.example/?c={clickid}&s={status}", "http"),
+        ("https:///?c={clickid}&s={status}", "host"),
+        ("https://{clickid}.example/?s={status}", "host"),
+        ("https://t.example/#c={clickid}&s={status}", "fragment"),
+        ("https://t.example:port/?c={clickid}&s={status}", "malformed"),
+        ("https://t.example/\n?c={clickid}&s={status}", "malformed"),
+    ],
+)
+def test_template_that_leads_nowhere_is_refused_at_once(template: str, why: str) -> None:
+    """At the start, with the reason; not at the first sale."""
+    with pytest.raises(ValueError, match=re.escape(why)):
+        MobiSlonTracker(template)
