@@ -1,0 +1,101 @@
+"""The console's page and its buttons. Every button is a plain form; each says `303` and leads back to the page."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from litestar import Request, Response, Router, get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from entrypoints.sandbox.console.look import page, refuse_other_sites, static_files, templates_of
+from entrypoints.sandbox.console.views import OUTAGES, ConsoleParts, console_view
+from entrypoints.sandbox.stripe import StripeRefusal
+from entrypoints.sandbox.troubles import WebhookTrouble
+
+_templates: Final = templates_of(Path(__file__).parent)
+_CONFLICT: Final = 409
+
+
+def console_router(parts: ConsoleParts) -> Router:
+    """`/`, and the buttons under `/console`."""
+    console = Console(parts)
+
+    @get("/", include_in_schema=False, name="console")
+    async def show() -> Response[str]:
+        return await console.page()
+
+    @post("/console/troubles", include_in_schema=False, name="console-troubles")
+    async def troubles(request: Request[Any, Any, Any]) -> Response[Any]:
+        return await console.set_trouble(await _form(request))
+
+    @post("/console/stripe/events/{event_id:str}/deliver", include_in_schema=False, name="console-deliver")
+    async def deliver(request: Request[Any, Any, Any], event_id: FromPath[str]) -> Response[Any]:
+        await _form(request)
+        return await console.act(lambda: parts.stripe.webhooks.deliver(event_id))
+
+    @post("/console/stripe/sessions/{session_id:str}", include_in_schema=False, name="console-session")
+    async def session(request: Request[Any, Any, Any], session_id: FromPath[str]) -> Response[Any]:
+        form = await _form(request)
+        return await console.act(lambda: console.move_session(session_id, form.get("move", "")))
+
+    return Router(path="/", route_handlers=[show, troubles, deliver, session, static_files()])
+
+
+class Console:
+    """Shows the page and does what its buttons say."""
+
+    def __init__(self, parts: ConsoleParts) -> None:
+        self._parts = parts
+
+    async def page(self, *, notice: str = "", status_code: int = 200) -> Response[str]:
+        """The page as of now; `notice` says what could not be done."""
+        view = await console_view(self._parts)
+        product = urlsplit(self._parts.product_url or "")
+        targets = (f"{product.scheme}://{product.netloc}",) if product.netloc else ()
+        html = _templates.get_template("console.html").render(notice=notice, **view)
+        return page(html, status_code=status_code, form_targets=targets)
+
+    async def set_trouble(self, form: dict[str, str]) -> Response[Any]:
+        """One switch: `webhooks=<trouble>`, or `<part>_down=on|off`."""
+        if form.get("webhooks") in set(WebhookTrouble):
+            self._parts.troubles.webhooks = WebhookTrouble(form["webhooks"])
+            return _back()
+        for name, _ in OUTAGES:
+            if form.get(name) in ("on", "off"):
+                setattr(self._parts.troubles, name, form[name] == "on")
+                return _back()
+        return await self.page(notice="There is no such switch.", status_code=400)
+
+    async def act(self, action: Callable[[], Awaitable[object]]) -> Response[Any]:
+        """Do it and lead back, or show the page with Stripe's reason why it cannot be done."""
+        try:
+            await action()
+        except StripeRefusal as refusal:
+            return await self.page(notice=refusal.message, status_code=_CONFLICT)
+        return _back()
+
+    async def move_session(self, session_id: str, move: str) -> None:
+        """`pay` or `fail` a delayed payment, or `expire` an open session."""
+        engine = self._parts.stripe.engine
+        moves: dict[str, Callable[[], object]] = {
+            "pay": lambda: engine.settle_delayed(session_id, succeeds=True),
+            "fail": lambda: engine.settle_delayed(session_id, succeeds=False),
+            "expire": lambda: engine.expire(session_id),
+        }
+        if move not in moves:
+            raise NotFoundException(detail="There is no such button.")
+        moves[move]()
+
+
+async def _form(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """The form's fields, once the request is known to come from our own page."""
+    refuse_other_sites(request)
+    fields = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _back() -> Redirect:
+    return Redirect("/", status_code=303)

@@ -1,0 +1,166 @@
+"""What the console page shows, put together from what the parts tell of themselves. Reads only; knows no HTTP.
+
+The parts' snapshots are JSON-able documents of their own; here they are cut to what fits a page.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from entrypoints.sandbox.console.look import as_time
+from entrypoints.sandbox.mailbox import Mailbox
+from entrypoints.sandbox.stripe import StripeSandbox
+from entrypoints.sandbox.telegram import TelegramSandbox
+from entrypoints.sandbox.trackers import Trackers
+from entrypoints.sandbox.troubles import Troubles, WebhookTrouble
+
+OrdersFeed = Callable[[], Awaitable[list[dict[str, Any]]]]
+"""The product's orders: order_id, email, plan, state, access_until, created_at, history: [{at, event, from, to}].
+
+Raises OSError or TimeoutError where the product cannot be asked right now.
+"""
+
+_SHOWN: Final = 12
+_EVENTS_SHOWN: Final = 40
+
+WEBHOOK_TROUBLES: Final = (
+    (WebhookTrouble.NONE, "On time"),
+    (WebhookTrouble.LOST, "Lost"),
+    (WebhookTrouble.DOUBLED, "Doubled"),
+    (WebhookTrouble.LATE, "Late"),
+    (WebhookTrouble.OUT_OF_ORDER, "Out of order"),
+)
+OUTAGES: Final = (
+    ("stripe_down", "Stripe"),
+    ("telegram_down", "Telegram"),
+    ("smtp_down", "Mail"),
+    ("trackers_down", "Trackers"),
+)
+_SESSION_TONES: Final = {"open": "info", "expired": "muted"}
+_STATE_TONES: Final = {
+    "pending": "muted",
+    "token_issued": "info",
+    "active": "good",
+    "expired": "warn",
+    "revoked": "bad",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class ConsoleParts:
+    """What the console stands on; `product_url` and `orders_feed` come once the product is up."""
+
+    troubles: Troubles
+    stripe: StripeSandbox
+    telegram: TelegramSandbox
+    mailbox: Mailbox
+    trackers: Trackers
+    product_url: str | None = None
+    orders_feed: OrdersFeed | None = None
+
+
+async def console_view(parts: ConsoleParts) -> dict[str, Any]:
+    """Everything that the page's template names."""
+    stripe = parts.stripe.snapshot()
+    orders, orders_note = await _orders(parts.orders_feed)
+    return {
+        "product_url": parts.product_url,
+        "orders": orders,
+        "orders_note": orders_note,
+        "webhook_troubles": WEBHOOK_TROUBLES,
+        "outages": [(name, label, getattr(parts.troubles, name)) for name, label in OUTAGES],
+        "troubles": parts.troubles,
+        "trouble_count": _trouble_count(parts.troubles),
+        "sessions": [_session(one) for one in stripe["sessions"][:_SHOWN]],
+        "subscriptions": stripe["subscriptions"][:_SHOWN],
+        "events": [_event(one) for one in stripe["events"][:_EVENTS_SHOWN]],
+        "users": telegram_users(parts.telegram),
+        "mails": parts.mailbox.messages()[::-1][:_SHOWN],
+        "hits": parts.trackers.received()[::-1][:_SHOWN],
+        "state_tones": _STATE_TONES,
+    }
+
+
+def telegram_users(telegram: TelegramSandbox) -> list[dict[str, Any]]:
+    """The people of the sandbox's Telegram, each with the last thing said in the chat."""
+    return [
+        {
+            "id": user["id"],
+            "name": user["first_name"],
+            "language": user["language_code"],
+            "blocked": user["has_blocked"],
+            "chat": user["chat"],
+            "last": user["last_messages"][-1]["text"] if user["last_messages"] else "",
+        }
+        for user in telegram.snapshot()["users"]
+    ]
+
+
+def _trouble_count(troubles: Troubles) -> int:
+    """How many switches are on."""
+    outages = sum(bool(getattr(troubles, name)) for name, _ in OUTAGES)
+    return outages + (troubles.webhooks is not WebhookTrouble.NONE)
+
+
+async def _orders(feed: OrdersFeed | None) -> tuple[list[dict[str, Any]], str]:
+    """The newest orders, and a word where there is nothing to show."""
+    if feed is None:
+        return [], "The product is not connected yet."
+    try:
+        found = await feed()
+    except (OSError, TimeoutError) as error:
+        return [], f"The product's orders cannot be read right now ({type(error).__name__})."
+    newest = sorted(found, key=lambda one: _seconds(one["created_at"]), reverse=True)[:_SHOWN]
+    return [_order(one) for one in newest], "" if newest else "No orders yet: open the pay page."
+
+
+def _seconds(value: Any) -> float:
+    """Unix seconds to sort by; what has no time comes last."""
+    moment = as_time(value)
+    return 0.0 if moment is None else moment.timestamp()
+
+
+def _order(one: dict[str, Any]) -> dict[str, Any]:
+    """An order with the path that it took: a step where the state moved."""
+    created = {"state": "pending", "at": one["created_at"], "event": "order created"}
+    moves = [
+        {"state": entry["to"], "at": entry["at"], "event": _words(entry["event"])}
+        for entry in one["history"]
+        if entry["to"] != entry["from"]
+    ]
+    return {
+        **{name: str(one[name]) for name in ("order_id", "email", "plan", "state")},
+        "access_until": one["access_until"],
+        "steps": [created, *moves],
+    }
+
+
+def _words(event: Any) -> str:
+    """`PaymentSucceeded` and `payment_succeeded` as `payment succeeded`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", str(event)).replace("_", " ").lower()
+
+
+def _session(one: dict[str, Any]) -> dict[str, Any]:
+    paid = one["payment_status"] != "unpaid"
+    complete = one["status"] == "complete"
+    label = ("paid" if paid else "payment on its way") if complete else one["status"]
+    if complete and not paid and not one["can_settle"]:
+        label = "payment failed"
+    tone = ("good" if paid else "warn") if complete else _SESSION_TONES[one["status"]]
+    return {**one, "label": label, "tone": tone}
+
+
+def _event(one: dict[str, Any]) -> dict[str, Any]:
+    """An event with its deliveries as short marks."""
+    tones = {"delivered": "good", "failed": "bad", "lost": "warn"}
+    marks = [
+        {
+            "tone": tones[attempt["outcome"]],
+            "label": str(attempt["status"] or attempt["outcome"]),
+            "title": f"{attempt['outcome']} {attempt['error'] or ''}".strip(),
+            "at": attempt["at"],
+        }
+        for attempt in one["deliveries"]
+    ]
+    return {**one, "marks": marks, "arrived": any(mark["tone"] == "good" for mark in marks)}

@@ -1,0 +1,1 @@
+"""The sandbox's Telegram, with a real aiogram on the other side."""
