@@ -1,54 +1,115 @@
-"""Every check with one command.
+"""Every check with one command, and the sandbox with another.
 
-    nox              every check, as the build server runs them
+    nox                 every check, as the build server runs them; the tests come last
+    nox -s tests -- …   one session alone; what follows `--` goes to pytest
+    nox -s sandbox      the whole product on this machine, with no account anywhere
+    nox -s constraints  the newest packages that fit together
+    nox -s lifecycle    docs/lifecycle.md, drawn anew
 
-The sessions share one environment in `.nox/`, so that its packages are installed once.
+The checks share the environment of the session `environment`, so that its packages are installed once. With uv each
+environment takes seconds; without it nox falls back on virtualenv and pip.
 """
 
 import os
 import shutil
-import subprocess
+import sys
 from pathlib import Path
 
 import nox
 
+nox.needs_version = ">=2025.2.9"  # sessions that require another
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["check"]
+nox.options.sessions = ["lint", "types", "imports", "diagram", "core_wheel", "core_coverage", "pages", "tests"]
 
 ROOT = Path(__file__).parent
 CHROMIUM = Path("/usr/bin/chromium")
 CONSTRAINTS = ("-c", "constraints.txt")
-
-
-def _install_project(session: nox.Session) -> None:
-    session.install("-e", ".[sandbox]", *CONSTRAINTS)
-    groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test", "lint")
-    session.install(*groups, *CONSTRAINTS)
-
-
-def _install_chromium(session: nox.Session) -> None:
-    """The pages are tested in a real browser: Debian's, because a downloaded one may not run everywhere."""
-    if CHROMIUM.exists():
-        return
-    if not shutil.which("apt-get") or os.geteuid() != 0:
-        session.error("the page tests need /usr/bin/chromium: run `apt-get install chromium` as root")
-    session.run("apt-get", "update", "-qq", external=True)
-    session.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", external=True)
+SHARED = ROOT / ".nox" / "environment" / ("Scripts" if sys.platform == "win32" else "bin")
 
 
 @nox.session
-def check(session: nox.Session) -> None:
-    """Every check. The first that fails ends the run; the tests come last."""
-    _install_project(session)
-    session.run("ruff", "format", "--check", ".")
-    session.run("ruff", "check", ".")
-    session.run("mypy", "src", "tests", "noxfile.py")
-    session.run("lint-imports")
-    _core_wheel(session)
-    _install_chromium(session)
-    session.run("pytest", "-n", "2", "tests/unit/paywall_core", "--cov", "--cov-fail-under=100", "-q")
-    session.run("pytest", "-n", "2", *session.posargs)
+def environment(session: nox.Session) -> None:
+    """The environment that the checks share: the service, its sandbox, and what checks them."""
+    groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test", "lint")
+    session.install("-e", ".[sandbox]", *groups, *CONSTRAINTS)
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def lint(session: nox.Session) -> None:
+    """Form and style."""
+    _run(session, "ruff", "format", "--check", ".")
+    _run(session, "ruff", "check", ".")
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def types(session: nox.Session) -> None:
+    """Strict types, in the tests too."""
+    _run(session, "mypy", "src", "tests", "scripts", "packaging", "noxfile.py")
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def imports(session: nox.Session) -> None:
+    """The import contracts of pyproject.toml."""
+    _run(session, "lint-imports")
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def diagram(session: nox.Session) -> None:
+    """The drawing in the docs is today's."""
+    _run(session, "python", "scripts/lifecycle_page.py", "--check")
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def core_wheel(session: nox.Session) -> None:
+    """The core's own wheel, built and then tried alone: it needs msgspec and nothing else."""
+    workshop = Path(session.create_tmp()).resolve()
+    wheels, alone = workshop / "wheels", workshop / "alone"
+    for old in (wheels, alone):
+        shutil.rmtree(old, ignore_errors=True)
+    _run(session, "python", "-m", "build", "--wheel", "--outdir", str(wheels), "packaging/paywall-core", silent=True)
+    (wheel,) = wheels.glob("paywall_core-*.whl")
+    _run(session, "python", "packaging/check_wheel.py", str(wheel))
+    _run(session, "python", "-m", "venv", str(alone))
+    python = str(alone / SHARED.name / "python")
+    session.run(python, "-m", "pip", "install", "-q", str(wheel), *CONSTRAINTS, external=True)
+    session.run(python, "-I", "packaging/try_core.py", external=True)
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def core_coverage(session: nox.Session) -> None:
+    """The core's own tests take every branch of it."""
+    _run(session, "pytest", "-n", "2", "-q", "tests/unit/paywall_core", "--cov", "--cov-fail-under=100")
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def pages(session: nox.Session) -> None:
+    """What a customer sees, in a real browser: Debian's, because a downloaded one may not run everywhere."""
+    if not CHROMIUM.exists():
+        if not shutil.which("apt-get") or os.geteuid() != 0:
+            session.error(f"the page tests need {CHROMIUM}: run `apt-get install chromium` as root")
+        session.run("apt-get", "update", "-qq", external=True)
+        session.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", external=True)
+    _run(session, "pytest", "-n", "2", "tests/pages", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def tests(session: nox.Session) -> None:
+    """Everything else: units, and the adapters on SQLite, PostgreSQL and real protocols."""
+    _run(session, "pytest", "-n", "2", *(session.posargs or ["tests/unit", "tests/integration", "tests/packaging"]))
+
+
+@nox.session
+def sandbox(session: nox.Session) -> None:
+    """The product and the world around it on loopback; prints one address to open. Ctrl-C ends it."""
+    session.install("-e", ".[sandbox]", *CONSTRAINTS)
+    session.run("paywall", "sandbox", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def lifecycle(session: nox.Session) -> None:
+    """Draw docs/lifecycle.md anew. Not part of the checks."""
+    _run(session, "python", "scripts/lifecycle_page.py")
 
 
 @nox.session
@@ -63,15 +124,6 @@ def constraints(session: nox.Session) -> None:
     (ROOT / "constraints.txt").write_text(str(compiled), encoding="utf-8")
 
 
-def _core_wheel(session: nox.Session) -> None:
-    """Build the core's own wheel and try it alone: it needs msgspec and nothing else."""
-    wheels = Path(session.create_tmp()).resolve() / "wheels"
-    shutil.rmtree(wheels, ignore_errors=True)
-    session.run("python", "-m", "build", "--wheel", "--outdir", str(wheels), "packaging/paywall-core", silent=True)
-    (wheel,) = wheels.glob("paywall_core-*.whl")
-    alone = Path(session.create_tmp()).resolve() / "alone"
-    shutil.rmtree(alone, ignore_errors=True)
-    session.run("python", "-m", "venv", str(alone))
-    python = alone / "bin" / "python"
-    session.run(str(python), "-m", "pip", "install", "-q", str(wheel), *CONSTRAINTS, external=True)
-    subprocess.run([str(python), "-I", str(ROOT / "packaging" / "try_core.py")], check=True, cwd=alone)
+def _run(session: nox.Session, program: str, *arguments: str, silent: bool = False) -> None:
+    """Run a program of the shared environment."""
+    session.run(str(SHARED / program), *arguments, silent=silent, external=True)

@@ -1,0 +1,27 @@
+"""Look into the core's wheel: it holds every file of `paywall_core`, and nothing beside it but its own metadata.
+
+python packaging/check_wheel.py dist/paywall_core-0.1.0-py3-none-any.whl
+"""
+
+import sys
+import zipfile
+from pathlib import Path
+
+SOURCES = Path(__file__).parents[1] / "src"
+
+
+def main(wheel: Path) -> None:
+    """Compare the wheel's files with the sources; exit with a message when they differ."""
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if not name.split("/")[0].endswith(".dist-info")}
+    written = {
+        path.relative_to(SOURCES).as_posix()
+        for path in (SOURCES / "paywall_core").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    if held != written:
+        sys.exit(f"the core's wheel lacks {sorted(written - held)} and holds {sorted(held - written)} too many")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""Tests of the workshop itself: contracts, pins, what the tree may name."""
