@@ -1,7 +1,8 @@
 """What the world outside is owed, as data: each effect is a row of the outbox, written with the change that caused it.
 
-An effect names the order and nothing personal or secret: who to write to and the token itself are looked up and
-derived at the moment of delivery. Its key is deterministic, so that one cause has one effect.
+An effect names the order, the challenge or the logged event, and nothing personal or secret: who to write to, the token
+and the code themselves are looked up or derived at the moment of delivery. Its key is deterministic, so that one cause
+has one effect.
 """
 
 from typing import TypeAlias
@@ -45,5 +46,30 @@ class ReportSale(Struct, frozen=True, kw_only=True, tag_field="effect", tag="rep
         return f"mobi_slon:pay_success:{self.order_id}"
 
 
-Effect: TypeAlias = SendAccessEmail | SendActivationMessage | ReportSale
+class SendRestoreCode(Struct, frozen=True, kw_only=True, tag_field="effect", tag="restore_code"):
+    """The e-mail with the one-time code, if the challenge's address ever paid."""
+
+    challenge_id: UUID
+
+    @property
+    def key(self) -> str:
+        """One e-mail for one challenge."""
+        return f"restore_code:{self.challenge_id}"
+
+
+class ForwardTrackedEvent(Struct, frozen=True, kw_only=True, tag_field="effect", tag="tracked_event"):
+    """A logged event, to its tracker."""
+
+    attempt_id: UUID
+
+    @property
+    def key(self) -> str:
+        """Each attempt by itself; the far side knows repeats by the event's own id."""
+        return f"tracked_event:{self.attempt_id}"
+
+
+OrderEffect: TypeAlias = SendAccessEmail | SendActivationMessage | ReportSale
+"""What an order owes; `order_id` names it."""
+
+Effect: TypeAlias = OrderEffect | SendRestoreCode | ForwardTrackedEvent
 """All effects. `key` is unique in the outbox."""

@@ -7,7 +7,7 @@ from paywall_core.errors import InvalidInput
 
 _MAX_CHARACTERS: Final = 254  # RFC 5321, 4.5.3.1.3: a path has at most 256 octets, two of them brackets
 _SHAPE: Final = re.compile(
-    r"[^\s@<>(),;:\\\"\[\]\x00-\x1f\x7f]{1,64}@(?=.{1,253}\Z)(?:[\w](?:[\w-]{0,61}[\w])?\.)+[^\W\d_][\w-]*[\w]",
+    r"[^\s@<>(),;:\\\"\[\]\x00-\x1f\x7f\ud800-\udfff]{1,64}@(?=.{1,253}\Z)(?:[\w](?:[\w-]{0,61}[\w])?\.)+[^\W\d_][\w-]*[\w]",
     re.UNICODE,
 )
 
@@ -23,7 +23,7 @@ def parse_email(text: str, *, field: str = "email") -> str:
     """
     address = text.strip()
     if (
-        len(address) > _MAX_CHARACTERS
+        len(email_key(address)) > _MAX_CHARACTERS  # without case a letter may become three
         or _SHAPE.fullmatch(address) is None
         or ".." in address
         or address.startswith(".")

@@ -12,6 +12,10 @@
     │   ├── ActivationTokenUsed
     │   ├── ActivationTokenExpired
     │   ├── AccessRevokedError
+    │   ├── CodeRequestedTooSoon    one address, too many codes; says when to come back
+    │   ├── OneTimeCodeInvalid
+    │   ├── NoRestorableOrder
+    │   ├── TrackingNotConfigured
     │   └── IllegalTransition       the table has no such move; nothing was changed
     ├── Conflict                    what is stored does not fit what arrived
     │   ├── ConcurrentUpdate        somebody else changed the order first; try again
@@ -100,6 +104,30 @@ class ActivationTokenExpired(RuleBroken):
 
 class AccessRevokedError(RuleBroken):
     """The token is genuine, but the payment was refunded or disputed, or the operator revoked access."""
+
+
+class CodeRequestedTooSoon(RuleBroken):
+    """A code was mailed to this address a moment ago, or too many in the last hour. Known and unknown ones alike.
+
+    Attributes:
+        retry_after_seconds: when to ask again, at the earliest.
+    """
+
+    def __init__(self, *, retry_after_seconds: float) -> None:
+        super().__init__(f"too soon by {retry_after_seconds:.0f} s")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class OneTimeCodeInvalid(RuleBroken):
+    """Wrong, expired, used, unknown address, too many tries: one error, so that nobody can tell which."""
+
+
+class NoRestorableOrder(RuleBroken):
+    """The address is proven, but nothing that stands was paid with it."""
+
+
+class TrackingNotConfigured(RuleBroken):
+    """The operator has not set up this tracker."""
 
 
 class IllegalTransition(RuleBroken):

@@ -1,12 +1,28 @@
 """The languages that a customer may be written to in."""
 
-from typing import Final
-
-LOCALES: Final = ("ru", "en")
-"""Language codes; a third language is one more here and a catalogue beside the others."""
+from msgspec import Struct
 
 
-def choose_locale(wanted: str | None, *, default: str) -> str:
-    """The language for a browser's, Telegram's or Stripe's tag: `ru-RU` is `ru`; what we do not speak is `default`."""
-    tag = (wanted or "").strip().lower().replace("_", "-").split("-")[0]
-    return tag if tag in LOCALES else default
+class Locales(Struct, frozen=True, kw_only=True):
+    """Which languages are spoken, and which one where nobody said.
+
+    Attributes:
+        supported: language codes such as `ru`.
+        default: one of them.
+    """
+
+    supported: tuple[str, ...]
+    default: str
+
+    def __post_init__(self) -> None:
+        if self.default not in self.supported:
+            raise ValueError("the default language is not spoken")
+
+    def choose(self, *wanted: str | None) -> str:
+        """The first of a browser's, Telegram's or Stripe's tags that is spoken (`ru-RU` is `ru`), else the default."""
+        spoken = (tag for tag in map(_language, wanted) if tag in self.supported)
+        return next(spoken, self.default)
+
+
+def _language(tag: str | None) -> str:
+    return (tag or "").strip().lower().replace("_", "-").split("-")[0]

@@ -10,19 +10,14 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from paywall_core.effects import (
-    Effect,
-    ReportSale,
-    SendAccessEmail,
-    SendActivationMessage,
-)
+from paywall_core.effects import OrderEffect, ReportSale, SendAccessEmail, SendActivationMessage
 from paywall_core.errors import (
     AccessRevokedError,
     ActivationTokenExpired,
     ActivationTokenInvalid,
     ActivationTokenUsed,
 )
-from paywall_core.events import Event, EventType, TimePassed, TokenRedeemed
+from paywall_core.events import Event, EventType, TimePassed, TokenRedeemed, TokenRotated
 from paywall_core.facts import Facts, PaymentStatus, Terms, merge
 from paywall_core.lifecycle import FulfillmentStatus, State, check_move, fulfillment_of, state_of
 from paywall_core.policy import Entitlement, entitlement_of
@@ -143,7 +138,7 @@ class Change(Struct, frozen=True, kw_only=True):
 
     order: Order
     history: tuple[HistoryEntry, ...] = ()
-    effects: tuple[Effect, ...] = ()
+    effects: tuple[OrderEffect, ...] = ()
 
 
 def apply(order: Order, *events: Event, now: datetime, cause: str) -> Change:
@@ -186,6 +181,21 @@ def redeem(order: Order, *, telegram_user_id: int, now: datetime) -> Change:
     return apply(order, event, now=now, cause=f"telegram:{telegram_user_id}")
 
 
+def rotate(order: Order, *, redeemed_by: int | None, now: datetime, cause: str) -> Change:
+    """Give the token a new version, and redeem that at once for `redeemed_by` if somebody is named.
+
+    Whoever redeemed an older version keeps access until the new one is redeemed.
+
+    Raises:
+        IllegalTransition: nothing that stands was paid, so there is no token.
+    """
+    version = order.facts.token_version + 1
+    events: list[Event] = [TokenRotated(token_version=version)]
+    if redeemed_by is not None:
+        events.append(TokenRedeemed(token_version=version, telegram_user_id=redeemed_by))
+    return apply(order, *events, now=now, cause=cause)
+
+
 def _step(change: Change, event: Event, *, now: datetime, cause: str) -> Change:
     """One row of the history: merge, look, check the move, record it."""
     order = change.order
@@ -217,12 +227,12 @@ def _check_replay(order: Order, event: Event) -> None:
         check_move(order.state, event.type, order.state)
 
 
-def _owed(before: Order, after: Order) -> tuple[Effect, ...]:
+def _owed(before: Order, after: Order) -> tuple[OrderEffect, ...]:
     """What a move owes to the world outside. Keys make each of these go out once, however often the move happens."""
     if after.state is not State.TOKEN_ISSUED or before.state is State.TOKEN_ISSUED:
         return ()
     version = after.facts.token_version
-    owed: list[Effect] = [SendAccessEmail(order_id=after.id, token_version=version)]
+    owed: list[OrderEffect] = [SendAccessEmail(order_id=after.id, token_version=version)]
     if after.telegram_chat_id is not None:
         owed.append(SendActivationMessage(order_id=after.id, token_version=version))
     if after.clickid:

@@ -1,7 +1,7 @@
 """One database: its engine, and what the core's ports get from it. Nothing is opened before the first use."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -24,20 +24,24 @@ class Database:
 
     Args:
         url: `sqlite+aiosqlite:///file` or `postgresql+asyncpg://…`.
+        on_enqueued: called after each commit by which something came into the outbox; it wakes this process's worker.
         pool_size: connections that this process keeps open to PostgreSQL; in a rush it opens as many again.
 
     Raises:
         ValueError: the URL is no such URL; the text holds none of it.
     """
 
-    def __init__(self, url: str, *, pool_size: int = DEFAULT_POOL_SIZE) -> None:
+    def __init__(
+        self, url: str, *, on_enqueued: Callable[[], None] | None = None, pool_size: int = DEFAULT_POOL_SIZE
+    ) -> None:
         self._engine = create_engine(url, pool_size=pool_size)
         self._writing = for_writing(self._engine)
+        self._on_enqueued = on_enqueued or _nobody_waits
         self.directory = SqlOrderDirectory(self._engine)
 
     def unit_of_work(self) -> SqlUnitOfWork:
         """A fresh transaction."""
-        return SqlUnitOfWork(self._writing)
+        return SqlUnitOfWork(self._writing, on_enqueued=self._on_enqueued)
 
     async def is_ready(self) -> bool:
         """Whether the database answers and its schema is the one this code was written for."""
@@ -65,3 +69,7 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self._engine.dispose()
+
+
+def _nobody_waits() -> None:
+    """No worker in this process: others look at the outbox by themselves."""

@@ -7,13 +7,14 @@ from sqlalchemy import Select, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.db.engine import for_writing
-from adapters.db.schema import Moment, orders
+from adapters.db.schema import SERVES_BEST, Moment, orders
 from paywall_core.lifecycle import FulfillmentStatus, State
 from paywall_core.ports.directory import AccessRecord, OrderDirectory, SessionRecord
 
-_SERVES_BEST: Final = (orders.c.access_until.desc().nulls_last(), orders.c.created_at.desc(), orders.c.id.desc())
 _GATE: Final = (
-    select(orders.c.id, orders.c.plan, orders.c.state, orders.c.access_until).order_by(*_SERVES_BEST).limit(1)
+    select(orders.c.id, orders.c.plan, orders.c.state, orders.c.access_until, orders.c.locale)
+    .order_by(*SERVES_BEST)
+    .limit(1)
 )
 _REDEEMED: Final[Select[tuple[object, ...]]] = _GATE.where(orders.c.telegram_user_id == bindparam("user_id"))
 _NAMED: Final[Select[tuple[object, ...]]] = _GATE.where(
@@ -21,6 +22,7 @@ _NAMED: Final[Select[tuple[object, ...]]] = _GATE.where(
 )
 _SESSION: Final = select(
     orders.c.id,
+    orders.c.clickid,
     orders.c.state,
     orders.c.payment_status,
     orders.c.fulfillment_status,
@@ -62,6 +64,7 @@ class SqlOrderDirectory(OrderDirectory):
             plan=row.plan,
             state=State(row.state),
             access_until=row.access_until,
+            locale=row.locale,
             redeemed=redeemed,
         )
 
@@ -73,6 +76,7 @@ class SqlOrderDirectory(OrderDirectory):
             return None
         return SessionRecord(
             order_id=row.id,
+            clickid=row.clickid,
             state=State(row.state),
             payment_status=row.payment_status,
             fulfillment_status=FulfillmentStatus(row.fulfillment_status),

@@ -3,8 +3,12 @@
 Nothing is opened here, only described. Knows no table.
 """
 
+import asyncio
+import sqlite3
+import time
 from typing import Any, Final
 
+import aiosqlite
 from sqlalchemy import URL, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -17,6 +21,8 @@ DEFAULT_POOL_SIZE: Final = 10
 """Connections that one process keeps open to PostgreSQL; in a rush it opens as many again."""
 
 _SQLITE_POOL_SIZE: Final = 5
+_SQLITE_RETRY_SECONDS: Final = 0.02
+_SQLITE_PRIMARY_CODE: Final = 0xFF  # the bits above tell the kinds of busy apart
 _WRITES: Final = "paywall_writes"
 
 
@@ -60,10 +66,7 @@ def create_engine(url: str, *, pool_size: int = DEFAULT_POOL_SIZE) -> AsyncEngin
     @event.listens_for(engine.sync_engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions by itself: `_on_begin` does
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        connection.run_async(_set_up)
 
     @event.listens_for(engine.sync_engine, "begin")
     def _on_begin(connection: Any) -> None:
@@ -72,6 +75,22 @@ def create_engine(url: str, *, pool_size: int = DEFAULT_POOL_SIZE) -> AsyncEngin
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+async def _set_up(connection: aiosqlite.Connection) -> None:
+    """The pragmas of a connection; of several that turn a new file to WAL at once, SQLite lets none wait its turn."""
+    deadline = time.monotonic() + SQLITE_BUSY_SECONDS
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        while True:
+            try:
+                await (await connection.execute(f"PRAGMA {pragma}")).close()
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & _SQLITE_PRIMARY_CODE == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(_SQLITE_RETRY_SECONDS)
+            else:
+                break
 
 
 def for_writing(engine: AsyncEngine) -> AsyncEngine:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.db.conflicts import conflicts_of
 from adapters.db.rows import changing_columns, history_of_row, history_row, order_of_row, order_row
-from adapters.db.schema import LIVE, order_history, order_references, orders
+from adapters.db.schema import LIVE, SERVES_BEST, order_history, order_references, orders
 from paywall_core.errors import ConcurrentUpdate
 from paywall_core.order import Change, HistoryEntry, Order
 from paywall_core.ports.unit_of_work import OrderRepository
@@ -61,12 +61,13 @@ class SqlOrders(OrderRepository):
         if references:
             make = postgresql_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
             rows = [{"reference": reference, "order_id": known} for reference in sorted(set(references))]
-            marked = make(order_references).values(rows)
+            marked = make(order_references)
             owner = order_references.c.order_id
             bound = await self._connection.execute(
                 marked.on_conflict_do_update(
                     index_elements=["reference"], set_={"order_id": func.coalesce(owner, marked.excluded.order_id)}
-                ).returning(owner)
+                ).returning(owner),
+                rows,  # beside the statement: written into it, they would have it compiled anew each time
             )
             owners.update(found for found in bound.scalars() if found is not None)
         return frozenset(owners)
@@ -79,6 +80,16 @@ class SqlOrders(OrderRepository):
             .order_by(orders.c.access_until, orders.c.id)
             .limit(limit)
             .with_for_update(key_share=True, skip_locked=True)
+        )
+        return [order_of_row(row) for row in await self._connection.execute(query)]
+
+    async def paid_by(self, address: str, limit: int) -> Sequence[Order]:
+        """Paid orders of an address, the one whose access reaches furthest first."""
+        query = (
+            select(orders)
+            .where(orders.c.email_key == address, orders.c.first_paid_at.is_not(None))
+            .order_by(*SERVES_BEST)
+            .limit(limit)
         )
         return [order_of_row(row) for row in await self._connection.execute(query)]
 

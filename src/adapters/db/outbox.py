@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import null, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.db.rows import decode_effect, encode_effect
+from adapters.db.rows import decode_effect, outbox_row
 from adapters.db.schema import DUE, outbox
 from paywall_core.effects import Effect
 from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus, OutboxRepository, Settlement
@@ -20,6 +20,8 @@ class SqlOutbox(OutboxRepository):
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        self.has_enqueued = False
+        """Whether this transaction has written a row, or made one due again."""
 
     async def enqueue(self, effects: Sequence[Effect], *, due_at: datetime) -> None:
         """Write effects; a key that was skipped is due again, any other that is there stays as it is."""
@@ -27,31 +29,25 @@ class SqlOutbox(OutboxRepository):
             return
         make = postgresql_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
         wanted = {effect.key: effect for effect in effects}
-        statement = make(outbox).values(
-            [
-                {
-                    "key": key,
-                    "order_id": wanted[key].order_id,
-                    "effect": encode_effect(wanted[key]),
-                    "status": str(DeliveryStatus.PENDING),
-                    "attempts": 0,
-                    "due_at": due_at,
-                }
-                for key in sorted(wanted)  # the same order in every transaction, so that none lock crosswise
-            ]
-        )
+        rows = [  # the same order in every transaction, so that none lock crosswise
+            outbox_row(wanted[key], due_at=due_at) for key in sorted(wanted)
+        ]
+        statement = make(outbox)
         revived = {
-            "status": str(DeliveryStatus.PENDING),
-            "due_at": due_at,
-            "lease_id": None,
-            "settled_at": None,
-            "last_error": None,
+            "status": statement.excluded.status,
+            "due_at": statement.excluded.due_at,
+            "lease_id": null(),
+            "settled_at": null(),
+            "last_error": null(),
         }
-        await self._connection.execute(
+        # The rows go beside the statement: written into it, they would have it compiled anew each time.
+        written = await self._connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["key"], set_=revived, where=outbox.c.status == str(DeliveryStatus.SKIPPED)
-            )
+            ).returning(outbox.c.key),
+            rows,
         )
+        self.has_enqueued |= written.first() is not None
 
     async def lease(self, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID) -> Sequence[Delivery]:
         """Take rows that are due; rows that another worker is taking are passed over."""

@@ -1,21 +1,27 @@
 """Rows to the core's values and back. Pure: no SQL is executed here."""
 
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Row
 
-from paywall_core.effects import Effect
+from paywall_core.effects import Effect, OrderEffect
 from paywall_core.email_address import email_key
 from paywall_core.events import Event, PaymentNotification
 from paywall_core.facts import Facts
 from paywall_core.lifecycle import State
 from paywall_core.order import HistoryEntry, Order
+from paywall_core.ports.unit_of_work import DeliveryStatus
+from paywall_core.restore_challenge import RestoreChallenge
+from paywall_core.tracking import AdEvent, TrackedEvent, TrackingAttempt, TrackingOutcome
 
 _encode: Final = msgspec.json.Encoder().encode
 _facts: Final = msgspec.json.Decoder(Facts)
 _event: Final = msgspec.json.Decoder(Event)
 _effect: Final = msgspec.json.Decoder(Effect)
+_issued: Final = msgspec.json.Decoder(tuple[datetime, ...])
+_tracked: Final = msgspec.json.Decoder(TrackedEvent)
 _notification: Final = msgspec.json.Decoder(PaymentNotification)
 
 
@@ -93,9 +99,16 @@ def history_of_row(row: Row[Any]) -> HistoryEntry:
     )
 
 
-def encode_effect(effect: Effect) -> str:
-    """An effect as it is stored."""
-    return _encode(effect).decode()
+def outbox_row(effect: Effect, *, due_at: datetime) -> dict[str, Any]:
+    """A new row of the outbox; effects that no order owes have none."""
+    return {
+        "key": effect.key,
+        "order_id": effect.order_id if isinstance(effect, OrderEffect) else None,
+        "effect": _encode(effect).decode(),
+        "status": str(DeliveryStatus.PENDING),
+        "attempts": 0,
+        "due_at": due_at,
+    }
 
 
 def decode_effect(text: str) -> Effect:
@@ -112,3 +125,50 @@ def encode_notification(notification: PaymentNotification) -> str:
 def decode_notification(row: Row[Any, Any]) -> PaymentNotification:
     """A notification as it was stored."""
     return msgspec.structs.replace(_notification.decode(row.notification), payload=row.payload)
+
+
+def challenge_row(challenge: RestoreChallenge) -> dict[str, Any]:
+    """All columns of a challenge."""
+    return {
+        "address": challenge.address,
+        "id": challenge.id,
+        "issued": _encode(challenge.issued).decode(),
+        "issued_at": challenge.issued_at,
+        "tries": challenge.tries,
+        "spent": challenge.spent,
+    }
+
+
+def challenge_of_row(row: Row[Any]) -> RestoreChallenge:
+    """The challenge in a row of `restore_challenges`."""
+    return RestoreChallenge(
+        address=row.address, id=row.id, issued=_issued.decode(row.issued), tries=row.tries, spent=row.spent
+    )
+
+
+def attempt_row(attempt: TrackingAttempt) -> dict[str, Any]:
+    """All columns of a tracked event."""
+    event = attempt.event
+    return {
+        "id": attempt.id,
+        "kind": "ad" if isinstance(event, AdEvent) else "funnel",
+        "name": event.name,
+        "clickid": None if isinstance(event, AdEvent) else event.clickid,
+        "received_at": attempt.received_at,
+        "event": _encode(event).decode(),
+        "outcome": str(attempt.outcome),
+        "reason": attempt.reason,
+        "settled_at": None if attempt.outcome is TrackingOutcome.QUEUED else attempt.received_at,
+    }
+
+
+def attempt_of_row(row: Row[Any]) -> TrackingAttempt:
+    """The attempt in a row of `tracking_events`."""
+    event: TrackedEvent = _tracked.decode(row.event)
+    return TrackingAttempt(
+        id=row.id,
+        received_at=row.received_at,
+        event=event,
+        outcome=TrackingOutcome(row.outcome),
+        reason=row.reason,
+    )

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -30,6 +31,7 @@ from sqlalchemy import (
 
 from paywall_core.lifecycle import FulfillmentStatus, State
 from paywall_core.ports.unit_of_work import DeliveryStatus
+from paywall_core.tracking import TrackingOutcome
 
 metadata = MetaData(
     naming_convention={
@@ -106,7 +108,7 @@ orders = Table(
     CheckConstraint(_one_of("state", State), name="state"),
     CheckConstraint(_one_of("fulfillment_status", FulfillmentStatus), name="fulfillment_status"),
     UniqueConstraint("checkout_session_id"),
-    Index("ix_orders_gate", "telegram_user_id", "access_until", "created_at", "id", "plan", "state"),
+    Index("ix_orders_gate", "telegram_user_id", "access_until", "created_at", "id", "plan", "state", "locale"),
     Index(
         "ix_orders_chat",
         "telegram_chat_id",
@@ -116,9 +118,13 @@ orders = Table(
         "id",
         "plan",
         "state",
+        "locale",
     ),
     Index("ix_orders_lapsing", "access_until", sqlite_where=LIVE, postgresql_where=LIVE),
 )
+
+SERVES_BEST: Final = (orders.c.access_until.desc().nulls_last(), orders.c.created_at.desc(), orders.c.id.desc())
+"""The order that serves somebody best first: whose access reaches furthest, then the newest."""
 
 order_history = Table(
     "order_history",
@@ -164,7 +170,7 @@ outbox = Table(
     "outbox",
     metadata,
     Column("key", String(255), primary_key=True),
-    Column("order_id", Uuid(), ForeignKey("orders.id"), nullable=False, index=True),
+    Column("order_id", Uuid(), ForeignKey("orders.id"), index=True),
     Column("effect", Text(), nullable=False),
     Column("status", String(16), nullable=False),
     Column("attempts", Integer(), nullable=False),
@@ -174,4 +180,31 @@ outbox = Table(
     Column("last_error", Text()),
     CheckConstraint(_one_of("status", DeliveryStatus), name="status"),
     Index("ix_outbox_due", "due_at", sqlite_where=DUE, postgresql_where=DUE),
+)
+
+restore_challenges = Table(
+    "restore_challenges",
+    metadata,
+    Column("address", String(320), primary_key=True),
+    Column("id", Uuid(), nullable=False),
+    Column("issued", Text(), nullable=False),
+    Column("issued_at", Moment(), nullable=False, index=True),
+    Column("tries", Integer(), nullable=False),
+    Column("spent", Boolean(), nullable=False),
+    UniqueConstraint("id"),
+)
+
+tracking_events = Table(
+    "tracking_events",
+    metadata,
+    Column("id", Uuid(), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("clickid", String(255), index=True),
+    Column("received_at", Moment(), nullable=False, index=True),
+    Column("event", Text(), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("reason", Text()),
+    Column("settled_at", Moment()),
+    CheckConstraint(_one_of("outcome", TrackingOutcome), name="outcome"),
 )

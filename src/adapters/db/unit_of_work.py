@@ -1,6 +1,7 @@
-"""The unit of work on SQL: one connection, one transaction, the three repositories on it."""
+"""The unit of work on SQL: one connection, one transaction, the repositories on it."""
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -9,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from adapters.db.orders import SqlOrders
 from adapters.db.outbox import SqlOutbox
 from adapters.db.payment_events import SqlPaymentEvents
+from adapters.db.restore_challenges import SqlRestoreChallenges
+from adapters.db.tracking_log import SqlTrackingLog
 from paywall_core.ports.unit_of_work import UnitOfWork
 
 
@@ -17,10 +20,12 @@ class SqlUnitOfWork(UnitOfWork):
 
     Args:
         engine: one that is `for_writing`.
+        on_enqueued: called after a commit by which something came into the outbox.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, *, on_enqueued: Callable[[], None]) -> None:
         self._connection = engine.connect()
+        self._on_enqueued = on_enqueued
 
     async def __aenter__(self) -> Self:
         """Take a connection and begin."""
@@ -32,6 +37,8 @@ class SqlUnitOfWork(UnitOfWork):
             raise
         self.orders = SqlOrders(connection)
         self.payment_events = SqlPaymentEvents(connection)
+        self.restore_challenges = SqlRestoreChallenges(connection)
+        self.tracking_log = SqlTrackingLog(connection)
         self.outbox = SqlOutbox(connection)
         return self
 
@@ -47,3 +54,5 @@ class SqlUnitOfWork(UnitOfWork):
     async def commit(self) -> None:
         """Make everything durable; the unit of work is spent."""
         await self._connection.commit()
+        if self.outbox.has_enqueued:
+            self._on_enqueued()

@@ -19,6 +19,7 @@ class AccessRecord(Struct, frozen=True, kw_only=True):
         order_id, plan: the order.
         state: as recorded last; the clock may have gone past it.
         access_until: until when its payments give access, grace included; None: they give none.
+        locale: the order's language.
         redeemed: this user redeemed its token; False: the order only named the user's private chat at checkout.
     """
 
@@ -26,6 +27,7 @@ class AccessRecord(Struct, frozen=True, kw_only=True):
     plan: str
     state: State
     access_until: datetime | None
+    locale: str
     redeemed: bool
 
 
@@ -33,6 +35,7 @@ class SessionRecord(Struct, frozen=True, kw_only=True):
     """What is stored about the order of a checkout session; fields as in `Order` and `Entitlement`."""
 
     order_id: UUID
+    clickid: str
     state: State
     payment_status: str
     fulfillment_status: FulfillmentStatus

@@ -19,6 +19,7 @@ class CheckoutRequest(Struct, frozen=True, kw_only=True):
         plan, mode: what is bought, and how it is paid.
         email: prefilled on the provider's page.
         locale: the page's language.
+        clickid, telegram_chat_id: what the customer came with, so that the way back from the provider's page keeps it.
     """
 
     order_id: UUID
@@ -26,6 +27,8 @@ class CheckoutRequest(Struct, frozen=True, kw_only=True):
     mode: Mode
     email: str
     locale: str
+    clickid: str = ""
+    telegram_chat_id: str | None = None
 
 
 class OpenedCheckout(Struct, frozen=True, kw_only=True):
@@ -76,5 +79,18 @@ class PaymentWebhook(Protocol):
         Raises:
             InvalidSignature: it is not the provider's, or is too old at `now`.
             InvalidPayload: it is signed, but is no event.
+        """
+        ...
+
+
+@runtime_checkable
+class CustomerPortal(Protocol):
+    """The provider's own place where customers look after their payments."""
+
+    async def login_page(self) -> str:
+        """Address of the page on which the provider itself proves an e-mail address; the same for everybody.
+
+        Raises:
+            PaymentProviderUnavailable: it is not known, and the provider does not say.
         """
         ...

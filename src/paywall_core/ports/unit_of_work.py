@@ -1,4 +1,4 @@
-"""One transaction: the order, its history, the provider's events and the outbox are written together or not at all.
+"""One transaction: all that the core stores, the outbox included, is written together or not at all.
 
     async with unit_of_work() as uow:
         order = await uow.orders.get(order_id, for_update=True)
@@ -21,6 +21,8 @@ from msgspec import Struct
 from paywall_core.effects import Effect
 from paywall_core.events import PaymentNotification
 from paywall_core.order import Change, HistoryEntry, Order
+from paywall_core.restore_challenge import RestoreChallenge
+from paywall_core.tracking import TrackingAttempt, TrackingOutcome
 
 
 class OrderRepository(Protocol):
@@ -58,6 +60,13 @@ class OrderRepository(Protocol):
         """
         ...
 
+    async def paid_by(self, address: str, limit: int) -> Sequence[Order]:
+        """Up to `limit` orders of an address (`email_key`) for which anything was ever paid.
+
+        Those whose access reaches furthest come first, then the newest. Not locked.
+        """
+        ...
+
     async def history(self, order_id: UUID) -> Sequence[HistoryEntry]:
         """The order's history, oldest first; empty when there is none."""
         ...
@@ -79,6 +88,42 @@ class PaymentEventRepository(Protocol):
 
     async def unpark(self, event_id: str, order_id: UUID) -> None:
         """A parked event was applied to this order."""
+        ...
+
+
+class RestoreChallengeRepository(Protocol):
+    """Challenges, one for each address that was ever asked about, known or not."""
+
+    async def hold(self, address: str) -> RestoreChallenge | None:
+        """The address's challenge, or None. Nobody else can hold the address before this transaction ends."""
+        ...
+
+    async def put(self, challenge: RestoreChallenge) -> None:
+        """Write the challenge of an address that is held, over the one before."""
+        ...
+
+    async def find(self, challenge_id: UUID) -> RestoreChallenge | None:
+        """A challenge by its id; None when a newer one replaced it."""
+        ...
+
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Delete up to `limit` challenges that were issued before a moment; how many were deleted."""
+        ...
+
+
+class TrackingLog(Protocol):
+    """Every event that came in for a tracker, and what became of it."""
+
+    async def add(self, attempt: TrackingAttempt) -> None:
+        """Write a new attempt."""
+        ...
+
+    async def find(self, attempt_id: UUID) -> TrackingAttempt | None:
+        """An attempt, or None."""
+        ...
+
+    async def settle(self, attempt_id: UUID, outcome: TrackingOutcome, *, at: datetime, reason: str | None) -> None:
+        """Write what became of an attempt; of an unknown one nothing is written."""
         ...
 
 
@@ -150,6 +195,8 @@ class UnitOfWork(Protocol):
 
     orders: OrderRepository
     payment_events: PaymentEventRepository
+    restore_challenges: RestoreChallengeRepository
+    tracking_log: TrackingLog
     outbox: OutboxRepository
 
     async def __aenter__(self) -> Self:

@@ -15,13 +15,15 @@ class AccessStatus(Struct, frozen=True, kw_only=True):
 
     Attributes:
         is_paid: access is good now.
-        order_id, plan, access_status: the order that serves the user best; all None when there is none.
+        order_id, plan, access_status, locale: the order that serves the user best, and its language; all None when
+            there is none.
     """
 
     is_paid: bool
     order_id: UUID | None = None
     plan: str | None = None
     access_status: State | None = None
+    locale: str | None = None
 
 
 class GetAccessStatus:
@@ -45,6 +47,7 @@ class GetAccessStatus:
             order_id=record.order_id,
             plan=record.plan,
             access_status=state,
+            locale=record.locale,
         )
 
 

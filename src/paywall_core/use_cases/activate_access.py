@@ -1,7 +1,6 @@
 """The customer presses the activation link: bind the order to a Telegram account."""
 
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -13,9 +12,7 @@ from paywall_core.order import redeem
 from paywall_core.policy import FOREVER
 from paywall_core.ports.clock import Clock
 from paywall_core.ports.unit_of_work import UnitOfWorkFactory
-
-MAX_TELEGRAM_ID: Final = 2**53 - 1
-"""Telegram promises at most 52 significant bits for a user's id."""
+from paywall_core.telegram_user import MAX_TELEGRAM_ID
 
 
 class ActivateAccessCommand(Struct, frozen=True, kw_only=True):

@@ -93,4 +93,7 @@ async def _owner(uow: UnitOfWork, notification: PaymentNotification) -> UUID | N
         return notification.order_id
     if len(owners) > 1:
         raise ReferencesDisagree(notification.event_type, owners)
-    return next(iter(owners), None)
+    owner = next(iter(owners), None)
+    if owner is not None:  # its other ids become the order's too, so that what names only those finds it
+        await uow.orders.claim(sorted(notification.references), owner)
+    return owner

@@ -4,10 +4,11 @@ import re
 from datetime import datetime
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from paywall_core.activation_link import ActivationLinks
 from paywall_core.errors import PaymentProviderUnavailable, SessionNotFound
+from paywall_core.events import CheckoutCompleted, PaymentNotification
 from paywall_core.lifecycle import FulfillmentStatus, State
 from paywall_core.policy import ACTIVATION_LINK_WINDOW
 from paywall_core.ports.clock import Clock
@@ -29,12 +30,15 @@ class SessionStatus(Struct, frozen=True, kw_only=True):
         fulfillment_status: whether a token was issued, or never will be by this checkout.
         access_status: the order's state.
         activation_link: the way in, while it can be redeemed and only in the first hour after payment; else None.
+        checkout_completed: the provider was asked just now, and says that the customer went through its checkout while
+            the money (a delayed method's) is still to come.
     """
 
     payment_status: str
     fulfillment_status: FulfillmentStatus
     access_status: State
     activation_link: str | None
+    checkout_completed: bool = False
 
 
 class GetSessionStatus:
@@ -68,24 +72,27 @@ class GetSessionStatus:
         record = await self._directory.session(session_id) if _SESSION_ID.fullmatch(session_id) else None
         if record is None:
             raise SessionNotFound(session_id)
-        if record.state is State.PENDING and await self._ask_provider(session_id):
-            record = await self._directory.session(session_id) or record
-        return self._status(record)
+        said = await self._ask_provider(session_id) if record.state is State.PENDING else None
+        if said is None:
+            return self._status(record)
+        record = await self._directory.session(session_id) or record
+        completed = any(isinstance(event, CheckoutCompleted) for event in said.events)
+        return structs.replace(self._status(record), checkout_completed=completed and record.state is State.PENDING)
 
-    async def _ask_provider(self, session_id: str) -> bool:
-        """Bring in what the provider knows; False when it was not asked, or did not answer."""
+    async def _ask_provider(self, session_id: str) -> PaymentNotification | None:
+        """Bring in what the provider knows; None when it was not asked, or did not answer."""
         if not await self._directory.claim_provider_read(
             session_id,
             now=self._clock.now(),
             min_interval_seconds=PROVIDER_READ_INTERVAL_SECONDS,
         ):
-            return False
+            return None
         try:
             notification = await self._gateway.read_checkout(session_id)
         except PaymentProviderUnavailable:
-            return False  # the page gets what we know, and polls again; the webhook is still to come
+            return None  # the page gets what we know, and polls again; the webhook is still to come
         await self._record_payment(notification)
-        return True
+        return notification
 
     def _status(self, record: SessionRecord) -> SessionStatus:
         now = self._clock.now()

@@ -8,12 +8,13 @@ from msgspec import Struct
 from paywall_core.email_address import parse_email
 from paywall_core.errors import InvalidInput, OrderNotFound
 from paywall_core.events import CheckoutOpened
-from paywall_core.locales import choose_locale
+from paywall_core.locales import Locales
 from paywall_core.order import Order, apply
 from paywall_core.plans import PlanCatalogue
 from paywall_core.ports.clock import Clock, Randomness
 from paywall_core.ports.payments import CheckoutRequest, PaymentGateway
 from paywall_core.ports.unit_of_work import UnitOfWorkFactory
+from paywall_core.text import is_storable
 
 MAX_CLICKID_CHARACTERS: Final = 255
 _MAX_CHAT_ID_DIGITS: Final = 20
@@ -53,14 +54,14 @@ class StartCheckout:
         plans: PlanCatalogue,
         clock: Clock,
         randomness: Randomness,
-        default_locale: str,
+        locales: Locales,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._gateway = gateway
         self._plans = plans
         self._clock = clock
         self._randomness = randomness
-        self._default_locale = default_locale
+        self._locales = locales
 
     async def __call__(self, command: StartCheckoutCommand) -> StartedCheckout:
         """Start it.
@@ -81,6 +82,8 @@ class StartCheckout:
                 mode=order.terms.mode,
                 email=order.email,
                 locale=order.locale,
+                clickid=order.clickid,
+                telegram_chat_id=order.telegram_chat_id,
             )
         )
         await self._note_session(order.id, checkout.session_id)
@@ -88,7 +91,7 @@ class StartCheckout:
 
     def _place(self, command: StartCheckoutCommand) -> Order:
         plan = self._plans.find(command.plan, command.mode)
-        if len(command.clickid) > MAX_CLICKID_CHARACTERS or not _is_storable(command.clickid):
+        if len(command.clickid) > MAX_CLICKID_CHARACTERS or not is_storable(command.clickid):
             raise InvalidInput("clickid", f"must have at most {MAX_CLICKID_CHARACTERS} characters, none of control")
         return Order.place(
             order_id=self._randomness.new_id(),
@@ -96,7 +99,7 @@ class StartCheckout:
             plan=plan.name,
             terms=plan.terms,
             clickid=command.clickid,
-            locale=choose_locale(command.locale, default=self._default_locale),
+            locale=self._locales.choose(command.locale),
             telegram_chat_id=_parse_chat_id(command.telegram_chat_id),
             now=self._clock.now(),
         )
@@ -113,11 +116,6 @@ class StartCheckout:
             if change.history:
                 await uow.orders.save(change, expected_version=order.version)
             await uow.commit()
-
-
-def _is_storable(text: str) -> bool:
-    """No control characters (PostgreSQL takes no NUL) and no half of a surrogate pair (UTF-8 has none)."""
-    return not any(character < " " or "\ud800" <= character <= "\udfff" for character in text)
 
 
 def _parse_chat_id(text: str | None) -> str | None:

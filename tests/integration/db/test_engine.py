@@ -14,7 +14,11 @@ from adapters.db.conflicts import is_conflict
 from adapters.db.database import Database
 from adapters.db.migrate import migrate, schema_is_current
 from adapters.db.schema import order_history, orders
+from paywall_core.effects import Effect, ReportSale, SendAccessEmail
 from paywall_core.errors import ConcurrentUpdate
+from paywall_core.ports.unit_of_work import DeliveryStatus, Settlement
+from paywall_core.restore_challenge import RestoreChallenge
+from paywall_core.tracking import AdEvent, TrackingAttempt
 
 from .samples import NOW, add, change, paid_event, place
 
@@ -166,3 +170,96 @@ async def test_operator_sees_the_newest_orders_with_their_histories(database: Da
     assert [order for order, _ in found] == [new, paid]
     assert [[entry.sequence for entry in history] for _, history in found] == [[], list(range(1, paid.version + 1))]
     assert old not in [order for order, _ in found]
+
+
+async def test_worker_is_told_after_the_commit_and_only_then(database_url: str) -> None:
+    """By what came into the outbox; not by a rollback, not by a transaction that owes nothing new."""
+    told: list[bool] = []
+    database = Database(database_url, on_enqueued=lambda: told.append(True))
+    order = await add(database, place())
+    effects: list[Effect] = [SendAccessEmail(order_id=order.id, token_version=1), ReportSale(order_id=order.id)]
+    assert told == []
+    async with database.unit_of_work() as uow:
+        await uow.outbox.enqueue([ReportSale(order_id=order.id)], due_at=NOW)
+    async with database.unit_of_work() as uow:
+        await uow.outbox.enqueue([], due_at=NOW)
+        await uow.commit()
+    assert told == []
+    async with database.unit_of_work() as uow:
+        await uow.outbox.enqueue(effects[:1], due_at=NOW)
+        await uow.outbox.enqueue(effects[:1], due_at=NOW)
+        assert told == []
+        await uow.commit()
+    assert told == [True]
+    async with database.unit_of_work() as uow:
+        await uow.outbox.enqueue(effects[:1], due_at=NOW)
+        await uow.commit()
+    assert told == [True]
+    async with database.unit_of_work() as uow:
+        await uow.outbox.enqueue(effects, due_at=NOW)
+        await uow.commit()
+    assert told == [True] * 2
+    await database.close()
+
+
+async def test_worker_is_told_of_what_is_wanted_again(database_url: str) -> None:
+    """A skipped row that becomes due is as good as a new one; that it was skipped tells nobody."""
+    told: list[bool] = []
+    database = Database(database_url, on_enqueued=lambda: told.append(True))
+    effect = ReportSale(order_id=(await add(database, place())).id)
+    async with database.unit_of_work() as uow:
+        await uow.outbox.enqueue([effect], due_at=NOW)
+        await uow.commit()
+    async with database.unit_of_work() as uow:
+        (delivery,) = await uow.outbox.lease(now=NOW, limit=9, lease_until=NOW, lease_id=uuid4())
+        assert await uow.outbox.settle(delivery, Settlement(status=DeliveryStatus.SKIPPED, at=NOW))
+        await uow.commit()
+    assert told == [True]
+    async with database.unit_of_work() as uow:
+        await uow.outbox.enqueue([effect], due_at=NOW)
+        await uow.commit()
+    assert told == [True] * 2
+    await database.close()
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"])
+async def test_one_who_holds_an_address_keeps_nobody_from_another(database: Database) -> None:
+    """SQLite has one writer; here only the address itself is held."""
+    async with database.unit_of_work() as one:
+        await one.restore_challenges.hold("anna@example.com")
+        async with asyncio.timeout(10), database.unit_of_work() as two:
+            assert await two.restore_challenges.hold("bob@example.com") is None
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"])
+async def test_two_that_forget_at_once_share_nothing(database: Database) -> None:
+    """Neither waits for the other's rows, and neither counts them."""
+    async with database.unit_of_work() as uow:
+        for number in range(5):
+            await uow.restore_challenges.put(
+                RestoreChallenge(address=f"{number}@example.com", id=uuid4(), issued=(NOW,))
+            )
+        await uow.commit()
+    later = NOW + timedelta(minutes=1)
+    async with database.unit_of_work() as one:
+        assert await one.restore_challenges.forget(later, 3) == 3
+        async with asyncio.timeout(10), database.unit_of_work() as two:
+            assert await two.restore_challenges.forget(later, 3) == 2
+            await two.commit()
+        await one.commit()
+    async with database.unit_of_work() as uow:
+        assert await uow.restore_challenges.forget(later, 3) == 0
+
+
+async def test_database_repeats_the_law_of_outcomes(database: Database) -> None:
+    """A word that the code does not know is refused."""
+    strange = TrackingAttempt(
+        id=uuid4(),
+        received_at=NOW,
+        event=AdEvent(name="Lead"),
+        outcome="perhaps",  # type: ignore[arg-type]  # on purpose
+        reason=None,
+    )
+    async with database.unit_of_work() as uow:
+        with pytest.raises(IntegrityError):
+            await uow.tracking_log.add(strange)

@@ -7,14 +7,12 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec import structs
 
-from adapters.db.database import Database
 from paywall_core.effects import ReportSale, SendAccessEmail
 from paywall_core.errors import ConcurrentUpdate
 from paywall_core.events import CheckoutOpened, TimePassed, TokenRotated
 from paywall_core.lifecycle import FulfillmentStatus, State
 from paywall_core.order import apply, redeem
 from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus, Settlement, UnitOfWork
-from paywall_core.testing import InMemoryStore
 
 from .samples import MINUTE, NOW, REFUND, Store, add, change, notification, paid_event, place
 
@@ -23,16 +21,6 @@ from .samples import MINUTE, NOW, REFUND, Store, add, change, notification, paid
 def engine_name(request: pytest.FixtureRequest) -> str:
     """Which implementation."""
     return str(request.param)
-
-
-@pytest.fixture
-def store(engine_name: str, request: pytest.FixtureRequest) -> Store:
-    """One of the three."""
-    if engine_name == "memory":
-        return InMemoryStore()
-    database = request.getfixturevalue("database")
-    assert isinstance(database, Database)
-    return database
 
 
 async def test_committed_order_is_read_back_whole(store: Store) -> None:
@@ -315,7 +303,7 @@ async def test_gate_finds_the_order_that_serves_best(store: Store) -> None:
     await add(store, place(chat="5"))
     named = await store.directory.access_of(5)
     assert named is not None
-    assert (named.redeemed, named.state, named.access_until) == (False, State.PENDING, None)
+    assert (named.redeemed, named.state, named.access_until, named.locale) == (False, State.PENDING, None, "ru")
     bound: list[UUID] = []
     for number, session in enumerate(["cs_a", "cs_b"]):
         paid = structs.replace(paid_event(session), paid_at=NOW + number * MINUTE)
@@ -328,7 +316,7 @@ async def test_gate_finds_the_order_that_serves_best(store: Store) -> None:
     best = await store.directory.access_of(5)
     assert best is not None
     assert (best.order_id, best.redeemed, best.state) == (bound[1], True, State.ACTIVE)
-    assert best.access_until == NOW + MINUTE + timedelta(days=30)
+    assert (best.access_until, best.locale) == (NOW + MINUTE + timedelta(days=30), "ru")
     assert await store.directory.access_of(6) is None
 
 
@@ -355,7 +343,7 @@ async def test_session_is_found_with_what_the_page_needs(store: Store) -> None:
     order = await change(store, await add(store, place()), paid_event())
     record = await store.directory.session("cs_1")
     assert record is not None
-    assert record.order_id == order.id
+    assert (record.order_id, record.clickid) == (order.id, "click")
     assert (record.state, record.payment_status, record.fulfillment_status) == (
         State.TOKEN_ISSUED,
         "paid",

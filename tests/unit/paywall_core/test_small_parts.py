@@ -13,7 +13,7 @@ from paywall_core.access_token import AccessTokens
 from paywall_core.activation_link import ActivationLinks
 from paywall_core.email_address import email_key, mask_email, parse_email
 from paywall_core.errors import ActivationTokenInvalid, InvalidInput, PlanModeMismatch
-from paywall_core.locales import choose_locale
+from paywall_core.locales import Locales
 from paywall_core.plans import Plan, PlanCatalogue
 
 from .strategies import ONE_TIME, SUBSCRIPTION
@@ -96,7 +96,8 @@ def test_address_is_trimmed_and_otherwise_kept(address: str) -> None:
     ["", "anna", "@example.com", "anna@", "anna@localhost", "a b@example.com", "anna@exa mple.com", "a@b@example.com",
      "anna@-example.com", ".anna@example.com", "anna.@example.com", "an..na@example.com", "anna@example..com",
      "anna@example.c", "x" * 65 + "@example.com", "anna@" + "e" * 250 + ".com", "anna@example.com\nBcc: b@example.com",
-     "<anna@example.com>", "anna@example.123"],
+     "<anna@example.com>", "anna@example.123", "\ud800a@example.com",
+     "\u0390" * 64 + "@" + "\u0390" * 60 + ".example.com"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused(address: str) -> None:
     """The error names the field."""
@@ -113,11 +114,27 @@ def test_addresses_are_compared_without_case_and_shown_masked() -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "chosen"),
-    [("ru", "ru"), ("ru-RU", "ru"), ("EN_us", "en"), ("en-GB", "en"), ("de", "xx"), ("", "xx"), (None, "xx")],
+    [
+        (["ru"], "ru"),
+        (["ru-RU"], "ru"),
+        (["EN_us"], "en"),
+        (["en-GB"], "en"),
+        (["de"], "ru"),
+        ([""], "ru"),
+        ([None], "ru"),
+        ([], "ru"),
+        ([None, "de", "en", "ru"], "en"),
+    ],
 )
-def test_language_is_chosen_by_its_first_part(wanted: str | None, chosen: str) -> None:
+def test_language_is_the_first_that_is_spoken(wanted: list[str | None], chosen: str) -> None:
     """`ru…` and `en…` are those languages, anything else the default."""
-    assert choose_locale(wanted, default="xx") == chosen
+    assert Locales(supported=("ru", "en"), default="ru").choose(*wanted) == chosen
+
+
+def test_default_language_must_be_spoken() -> None:
+    """Nobody could be written to in it."""
+    with pytest.raises(ValueError, match="not spoken"):
+        Locales(supported=("ru",), default="en")
 
 
 def test_plan_is_found_by_name_and_mode() -> None:

@@ -7,9 +7,8 @@ import pytest
 
 from paywall_core.errors import ConcurrentUpdate, DeliveryFailed, IllegalTransition, InvalidPayload
 from paywall_core.order import Change, Order
-from paywall_core.ports.delivery import AccessMessage, SaleReport
-from paywall_core.testing import FakeClock, FakeGateway, FakeSaleTracker, InMemoryStore
-from paywall_core.use_cases.deliver_outbox import _configured
+from paywall_core.ports.delivery import AccessMessage, ClickReport
+from paywall_core.testing import FakeClickTracker, FakeClock, FakeGateway, InMemoryStore
 
 from .strategies import ONE_TIME, START
 
@@ -56,14 +55,12 @@ async def test_session_is_found_among_others() -> None:
 
 
 async def test_fakes_do_what_they_are_told() -> None:
-    """A price, a failing tracker, a channel that is off."""
+    """A price, and a failing tracker."""
     assert (await FakeGateway(FakeClock()).price_of("basic")).amount.amount_minor == 1000
-    tracker = FakeSaleTracker()
+    tracker = FakeClickTracker()
     tracker.failure = DeliveryFailed("no")
     with pytest.raises(DeliveryFailed):
-        await tracker.report_sale(SaleReport(key="k", order_id=UUID(int=1), clickid="c"))
-    with pytest.raises(DeliveryFailed):
-        _configured(None)
+        await tracker.report(ClickReport(key="k", status="pay_success", clickid="c"))
 
 
 def test_secrets_and_addresses_stay_out_of_reprs() -> None:

@@ -7,8 +7,6 @@ from uuid import UUID
 import pytest
 from msgspec import structs
 
-from paywall_core.access_token import AccessTokens
-from paywall_core.activation_link import ActivationLinks
 from paywall_core.errors import (
     ActivationTokenInvalid,
     ActivationTokenUsed,
@@ -21,159 +19,23 @@ from paywall_core.errors import (
     SessionNotFound,
 )
 from paywall_core.events import (
+    ChargeRefunded,
+    CheckoutCompleted,
     CheckoutOpened,
     DisputeUpdated,
-    PaymentEvent,
     PaymentLinked,
-    PaymentNotification,
-    PaymentSucceeded,
     RefundUpdated,
 )
 from paywall_core.facts import DisputeStatus, RefundStatus
 from paywall_core.lifecycle import FulfillmentStatus, State
-from paywall_core.order import Order
-from paywall_core.plans import Plan, PlanCatalogue
 from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus, Settlement
-from paywall_core.testing import (
-    FakeClock,
-    FakeGateway,
-    FakeMessenger,
-    FakeSaleTracker,
-    InMemoryOrders,
-    InMemoryStore,
-    SeededRandomness,
-)
-from paywall_core.use_cases.access_status import GetAccessStatus
-from paywall_core.use_cases.activate_access import ActivateAccess, ActivateAccessCommand, GrantedAccess
-from paywall_core.use_cases.deliver_outbox import DeliverOutbox, RetryPolicy
-from paywall_core.use_cases.record_payment import RecordedPayment, RecordPayment
-from paywall_core.use_cases.session_status import GetSessionStatus
-from paywall_core.use_cases.start_checkout import StartCheckout, StartCheckoutCommand, StartedCheckout
-from paywall_core.use_cases.sweep_lapsed import SweepLapsed
+from paywall_core.testing.repositories import InMemoryOrders
+from paywall_core.use_cases.activate_access import ActivateAccessCommand, GrantedAccess
+from paywall_core.use_cases.record_payment import RecordedPayment
+from paywall_core.use_cases.start_checkout import StartedCheckout
 
-from ..strategies import DAY, FOR_LIFE, ONE_TIME, SUBSCRIPTION, eur  # noqa: TID252  - the tests' own package
-
-COMMAND = StartCheckoutCommand(
-    mode="one_time", plan="basic", email=" Anna@Example.com ", clickid="click-1", locale="en-US", telegram_chat_id="42"
-)
-
-
-class World:
-    """All use cases over one in-memory store."""
-
-    def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.store = InMemoryStore()
-        self.gateway = FakeGateway(self.clock)
-        self.mailer = FakeMessenger()
-        self.messenger = FakeMessenger()
-        self.tracker = FakeSaleTracker()
-        self.tokens = AccessTokens([b"a secret of the tests"])
-        links = ActivationLinks(tokens=self.tokens, bot_username="bot")
-        randomness = SeededRandomness()
-        unit_of_work = self.store.unit_of_work
-        plans = PlanCatalogue(
-            [
-                Plan(name="basic", terms=ONE_TIME),
-                Plan(name="life", terms=FOR_LIFE),
-                Plan(name="monthly", terms=SUBSCRIPTION),
-            ]
-        )
-        self.start = StartCheckout(
-            unit_of_work=unit_of_work,
-            gateway=self.gateway,
-            plans=plans,
-            clock=self.clock,
-            randomness=randomness,
-            default_locale="ru",
-        )
-        self.record = RecordPayment(unit_of_work=unit_of_work, clock=self.clock)
-        self.session = GetSessionStatus(
-            directory=self.store.directory,
-            gateway=self.gateway,
-            record_payment=self.record,
-            links=links,
-            clock=self.clock,
-        )
-        self.activate = ActivateAccess(unit_of_work=unit_of_work, tokens=self.tokens, clock=self.clock)
-        self.status = GetAccessStatus(directory=self.store.directory, clock=self.clock)
-        self.sweep = SweepLapsed(unit_of_work=unit_of_work, clock=self.clock, batch_size=2)
-        self.policy = RetryPolicy(max_attempts=3)
-        self.outbox = DeliverOutbox(
-            unit_of_work=unit_of_work,
-            mailer=self.mailer,
-            messenger=self.messenger,
-            sale_tracker=self.tracker,
-            links=links,
-            clock=self.clock,
-            randomness=randomness,
-            policy=self.policy,
-        )
-        self.silent = DeliverOutbox(
-            unit_of_work=unit_of_work,
-            mailer=None,
-            messenger=None,
-            sale_tracker=None,
-            links=links,
-            clock=self.clock,
-            randomness=randomness,
-            policy=self.policy,
-        )
-
-    def say(
-        self,
-        event_id: str | None,
-        *events: PaymentEvent,
-        order_id: UUID | None = None,
-        references: tuple[str, ...] = (),
-    ) -> PaymentNotification:
-        """A notification from the provider."""
-        return PaymentNotification(
-            event_id=event_id,
-            event_type="test",
-            occurred_at=self.clock.now(),
-            payload=b"{}",
-            order_id=order_id,
-            references=references,
-            events=events,
-        )
-
-    def paid(self, started: StartedCheckout, event_id: str | None = "evt_paid") -> PaymentNotification:
-        """The purchase's payment."""
-        return self.say(
-            event_id,
-            PaymentSucceeded(
-                payment_id="pi_1", paid_at=self.clock.now(), amount=eur(1500), session_id=started.session_id
-            ),
-            order_id=started.order_id,
-            references=(started.session_id, "pi_1"),
-        )
-
-    async def buy(self, **changes: str) -> StartedCheckout:
-        """A paid purchase."""
-        started = await self.start(structs.replace(COMMAND, **changes))
-        await self.record(self.paid(started, f"evt_{started.order_id}"))
-        return started
-
-    def order(self, order_id: UUID) -> Order:
-        """The stored order."""
-        return self.store.tables.orders[order_id]
-
-    async def redeem(self, started: StartedCheckout, user: int) -> GrantedAccess:
-        """Press the link as this user."""
-        token = self.tokens.issue(started.order_id, self.order(started.order_id).facts.token_version)
-        return await self.activate(ActivateAccessCommand(activation_token=token, telegram_user_id=user))
-
-    async def deliver_all(self, outbox: DeliverOutbox | None = None) -> list[DeliveryStatus]:
-        """Deliver what is due, once."""
-        use_case = outbox or self.outbox
-        return [await use_case.deliver(delivery) for delivery in await use_case.lease(10)]
-
-
-@pytest.fixture
-def world() -> World:
-    """A fresh world."""
-    return World()
+from ..strategies import DAY, eur  # noqa: TID252  - the tests' own package
+from .world import COMMAND, World
 
 
 async def test_customer_pays_gets_the_link_and_is_let_in(world: World) -> None:
@@ -283,6 +145,22 @@ async def test_provider_is_asked_at_most_once_in_three_seconds(world: World) -> 
     assert (await world.session(started.session_id)).payment_status == "unpaid"
 
 
+async def test_customer_whose_money_takes_days_is_told_apart_from_one_who_has_not_paid(world: World) -> None:
+    """As soon as the provider says that its checkout is complete, and until the money is there."""
+    started = await world.start(COMMAND)
+    assert not (await world.session(started.session_id)).checkout_completed
+    completed = CheckoutCompleted(session_id=started.session_id)
+    world.gateway.answers[started.session_id] = world.say(None, completed, references=(started.session_id,))
+    world.clock.advance(timedelta(seconds=3))
+    shown = await world.session(started.session_id)
+    assert (shown.checkout_completed, shown.access_status) == (True, State.PENDING)
+    paid = world.paid(started, None)
+    world.gateway.answers[started.session_id] = structs.replace(paid, events=(completed, *paid.events))
+    world.clock.advance(timedelta(seconds=3))
+    shown = await world.session(started.session_id)
+    assert (shown.checkout_completed, shown.access_status) == (False, State.TOKEN_ISSUED)
+
+
 async def test_unknown_session_is_not_found(world: World) -> None:
     """Not every id is ours."""
     with pytest.raises(SessionNotFound):
@@ -323,6 +201,21 @@ async def test_reference_finds_the_order_without_metadata(world: World) -> None:
     link = PaymentLinked(payment_intent_id="pi_9", payment_id="in_9")
     recorded = await world.record(world.say("evt_2", link, references=("pi_1",)))
     assert recorded.order_id == started.order_id
+
+
+async def test_all_ids_of_an_event_become_its_order_s(world: World) -> None:
+    """Found by one id, it binds the others: what named only those before or names only those later finds the order."""
+    started = await world.buy()
+    opened = DisputeUpdated(dispute_id="dp_1", status=DisputeStatus.OPEN, charge="ch_1")
+    parked = await world.record(world.say("evt_1", opened, references=("ch_1",)))
+    assert parked.parked
+    charge = ChargeRefunded(charge_id="ch_1", amount=eur(1500), refunded_minor=0, payment="pi_1")
+    found = await world.record(world.say("evt_2", charge, references=("ch_1", "pi_1")))
+    assert found.order_id == started.order_id
+    assert world.order(started.order_id).state is State.REVOKED
+    won = DisputeUpdated(dispute_id="dp_1", status=DisputeStatus.WON, charge="ch_1")
+    assert (await world.record(world.say("evt_3", won, references=("ch_1",)))).order_id == started.order_id
+    assert world.order(started.order_id).state is State.TOKEN_ISSUED
 
 
 async def test_event_that_names_two_orders_is_refused_and_stored_nowhere(world: World) -> None:
@@ -444,6 +337,19 @@ async def test_dead_worker_s_rows_come_back_and_its_late_word_is_ignored(world: 
     assert world.store.outbox[0].status is DeliveryStatus.DELIVERED
 
 
+async def test_late_skip_of_a_lost_lease_changes_nothing(world: World) -> None:
+    """The worker that has the row now decides."""
+    started = await world.buy()
+    late = await world.outbox.lease(10)
+    world.clock.advance(timedelta(seconds=world.policy.lease_seconds))
+    await world.outbox.lease(10)
+    refund = RefundUpdated(refund_id="re_1", amount=eur(1500), status=RefundStatus.SUCCEEDED, payment="pi_1")
+    await world.record(world.say("evt_refund", refund, order_id=started.order_id))
+    assert await world.outbox.deliver(late[0]) is DeliveryStatus.SKIPPED
+    row = world.store.outbox[0]
+    assert (row.status, row.error) == (DeliveryStatus.PENDING, None)
+
+
 async def test_delivery_that_was_not_begun_is_given_back(world: World) -> None:
     """A worker that stops returns its rows, and the try is not counted."""
     await world.buy(clickid="", telegram_chat_id="")
@@ -499,7 +405,7 @@ async def test_channel_that_is_off_is_skipped_and_says_so(world: World) -> None:
     assert [row.error for row in world.store.outbox] == [
         "mail is not configured",
         "the bot is not configured",
-        "the sale tracker is not configured",
+        "the click tracker is not configured",
     ]
 
 
