@@ -1,51 +1,32 @@
 """Every word that a customer reads, by language. Pure: knows no medium.
 
     t = translator("ru")
-    t("Your access runs until %(date)s", date="1 May")
+    t("Your access runs until %(date)s.", date=t.date(until))
+    t.plural("Access for %(n)s day", "Access for %(n)s days", days)
+    t.money(1999, "eur")
 
-Messages are written in English in the code and translated in `catalogues/<locale>.po` (gettext). English needs no
-catalogue; a message without a translation is shown in English.
+Messages are written in English in the code and translated in `catalogues/<language>.po` (gettext): one file is one more
+language, and it is spoken everywhere. English needs no file; a message without a translation is shown in English.
+`nox -s messages` brings the catalogues in step with the code; a test holds them complete.
 """
 
-from collections.abc import Callable
-from functools import cache
-from gettext import NullTranslations
-from io import BytesIO
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final
 
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.support import Translations
+from adapters.i18n.catalogue import Catalogues
+from adapters.i18n.translate import Translate
 
-CATALOGUES = Path(__file__).parent / "catalogues"
+__all__ = ["CATALOGUES", "Catalogues", "Translate", "spoken", "translator"]
 
-Translate: TypeAlias = Callable[..., str]
-"""`t(message, **values)`: the message in a language, its `%(name)s` filled in."""
+CATALOGUES: Final = Path(__file__).parent / "catalogues"
+_PRODUCT: Final = Catalogues(CATALOGUES)
 
 
-@cache
+def spoken() -> tuple[str, ...]:
+    """The languages that there are words in, English included; Russian first, then English, then the others."""
+    return _PRODUCT.spoken()
+
+
 def translator(locale: str) -> Translate:
-    """The words of one language; catalogues are read once."""
-    translations = _load(locale)
-
-    def translate(message: str, **values: object) -> str:
-        text = translations.gettext(message)
-        return text % values if values else text
-
-    return translate
-
-
-def _load(locale: str) -> NullTranslations:
-    """Compile `<locale>.po` in memory: no build step, and nothing generated to keep in step."""
-    combined: NullTranslations = NullTranslations()
-    for path in sorted(CATALOGUES.glob(f"{locale}*.po")):
-        with path.open("rb") as source:
-            catalogue = read_po(source, locale=locale, abort_invalid=True)
-        compiled = BytesIO()
-        write_mo(compiled, catalogue)
-        compiled.seek(0)
-        translations = Translations(compiled)
-        translations.add_fallback(combined)
-        combined = translations
-    return combined
+    """The words of one language; of English, where the language is not spoken (any more)."""
+    return _PRODUCT.translator(locale)

@@ -1,1 +1,1 @@
-"""Mail, over SMTP. Knows no other adapter."""
+"""Mail over SMTP: the access e-mail and the one-time code."""

@@ -1,16 +1,14 @@
 """Stripe through its own SDK: open a checkout, read one, ask for a price."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import msgspec
-import stripe
-import structlog
 from stripe.params.checkout import SessionCreateParams
 
-from adapters.stripe.errors import needs_operator, unavailable
+from adapters.stripe.connection import StripeConnection, answer
 from adapters.stripe.shapes import id_of, text, whole
 from adapters.stripe.translate import notification_of_session
 from paywall_core.errors import InvalidPayload, PaymentProviderUnavailable
@@ -20,9 +18,7 @@ from paywall_core.money import Money
 from paywall_core.ports.clock import Clock
 from paywall_core.ports.payments import CheckoutRequest, OpenedCheckout, PaymentGateway, Price
 
-_MAX_NETWORK_RETRIES: Final = 2
 _PRICE_TTL: Final = timedelta(minutes=10)
-_log = structlog.stdlib.get_logger("paywall.stripe")
 
 
 class StripePaymentGateway(PaymentGateway):
@@ -34,7 +30,7 @@ class StripePaymentGateway(PaymentGateway):
         prices: from a plan's name to the id of its price.
         public_base_url: where Stripe sends the customer back to.
         clock: for the moment at which a session was read, and the age of a price.
-        timeout_seconds: for one attempt; there are up to three. The SDK's own 80 is longer than any customer waits.
+        timeout_seconds: for one attempt; there are up to three.
     """
 
     def __init__(
@@ -47,19 +43,16 @@ class StripePaymentGateway(PaymentGateway):
         clock: Clock,
         timeout_seconds: float = 15,
     ) -> None:
-        self._api_key = api_key
-        self._api_base = api_base
+        self._stripe = StripeConnection(api_key=api_key, api_base=api_base, timeout_seconds=timeout_seconds)
         self._prices = prices
         self._public_base_url = public_base_url
         self._clock = clock
-        self._timeout_seconds = timeout_seconds
-        self._opened: tuple[stripe.StripeClient, stripe.HTTPXClient] | None = None
         self._shown: dict[str, tuple[datetime, Price]] = {}
 
     async def open_checkout(self, request: CheckoutRequest) -> OpenedCheckout:
         """Open a checkout; our order's id is on every object that it will create."""
-        session = await _answer(
-            self._client().v1.checkout.sessions.create_async(
+        session = await answer(
+            self._stripe.client().v1.checkout.sessions.create_async(
                 self._parameters(request), {"idempotency_key": str(request.order_id)}
             )
         )
@@ -70,7 +63,9 @@ class StripePaymentGateway(PaymentGateway):
 
     async def read_checkout(self, session_id: str) -> PaymentNotification:
         """What Stripe says of a session now; with its invoice, so that a lost webhook costs no paid time."""
-        session = await _answer(self._client().v1.checkout.sessions.retrieve_async(session_id, {"expand": ["invoice"]}))
+        session = await answer(
+            self._stripe.client().v1.checkout.sessions.retrieve_async(session_id, {"expand": ["invoice"]})
+        )
         try:
             return notification_of_session(session, msgspec.json.encode(session), read_at=self._clock.now())
         except InvalidPayload as error:
@@ -82,7 +77,7 @@ class StripePaymentGateway(PaymentGateway):
         shown = self._shown.get(plan)
         if shown is not None and now < shown[0] + _PRICE_TTL:
             return shown[1]
-        found = await _answer(self._client().v1.prices.retrieve_async(self._prices[plan]))
+        found = await answer(self._stripe.client().v1.prices.retrieve_async(self._prices[plan]))
         try:
             price = _price(found)
         except InvalidPayload as error:
@@ -92,25 +87,17 @@ class StripePaymentGateway(PaymentGateway):
 
     async def close(self) -> None:
         """Close the connections; a later call opens new ones."""
-        opened, self._opened = self._opened, None
-        if opened is not None:
-            await opened[1].close_async()  # type: ignore[no-untyped-call]  # the SDK did not annotate it
-
-    def _client(self) -> stripe.StripeClient:
-        if self._opened is None:
-            http = stripe.HTTPXClient(timeout=self._timeout_seconds)
-            client = stripe.StripeClient(
-                self._api_key,
-                base_addresses={"api": self._api_base} if self._api_base else {},
-                http_client=http,
-                max_network_retries=_MAX_NETWORK_RETRIES,
-            )
-            self._opened = (client, http)
-        return self._opened[0]
+        await self._stripe.close()
 
     def _parameters(self, request: CheckoutRequest) -> SessionCreateParams:
         metadata = {"order_id": str(request.order_id)}
-        back = urlencode({"locale": request.locale})
+        kept = {
+            "plan": request.plan,
+            "clickid": request.clickid,
+            "telegram_chat_id": request.telegram_chat_id or "",
+            "locale": request.locale,
+        }
+        back = urlencode({name: value for name, value in kept.items() if value})
         parameters: SessionCreateParams = {
             "mode": "payment" if request.mode is Mode.ONE_TIME else "subscription",
             "line_items": [{"price": self._prices[request.plan], "quantity": 1}],
@@ -119,7 +106,7 @@ class StripePaymentGateway(PaymentGateway):
             "metadata": metadata,
             "locale": "ru" if request.locale == "ru" else "en",
             "success_url": f"{self._public_base_url}/pay/success?session_id={{CHECKOUT_SESSION_ID}}&{back}",
-            "cancel_url": f"{self._public_base_url}/pay/cancel?{urlencode({'plan': request.plan})}&{back}",
+            "cancel_url": f"{self._public_base_url}/pay/cancel?{back}",
         }
         if request.mode is Mode.ONE_TIME:
             parameters["payment_intent_data"] = {"metadata": metadata}
@@ -127,23 +114,6 @@ class StripePaymentGateway(PaymentGateway):
         else:
             parameters["subscription_data"] = {"metadata": metadata}
         return parameters
-
-
-async def _answer(call: Awaitable[object]) -> dict[str, Any]:
-    """Stripe's answer as plain data; whatever goes wrong is logged once, and is `PaymentProviderUnavailable`."""
-    try:
-        found = await call
-    except stripe.StripeError as error:
-        ours = unavailable(error)
-        if needs_operator(error):
-            _log.error("stripe.refused", reason=ours.reason)
-        else:
-            _log.warning("stripe.unavailable", reason=ours.reason)
-        raise ours from None  # Stripe's message may quote what was sent: no traceback of it anywhere
-    if not isinstance(found, stripe.StripeObject):
-        raise PaymentProviderUnavailable("Stripe answered something that is no object")
-    document: dict[str, Any] = found.to_dict()
-    return document
 
 
 def _price(price: dict[str, Any]) -> Price:

@@ -1,1 +1,1 @@
-"""Trackers: who is told of a sale. Knows no other adapter."""
+"""Trackers: MobiSлон, who hears how far a click has come, and Meta, who hears of events. Knows no other adapter."""

@@ -1,4 +1,4 @@
-"""MobiSлон's postback: a GET that says which click became a sale.
+"""MobiSлон's postback: a GET that says how far a click has come.
 
 MobiSлон publishes no documents; the form is Binom's, whose tracker it runs on:
 `GET …/index.php?cnv_id=<clickid>&payout=0&cnv_status=<status>`. Neither the click id nor the URL that holds it is
@@ -6,77 +6,105 @@ ever in an error or a log of ours.
 """
 
 import re
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterator
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote_plus, urlsplit
 
 import httpx
 
+from adapters.tracking.outgoing import Outgoing
 from paywall_core.errors import DeliveryFailed
-from paywall_core.ports.delivery import SaleReport, SaleTracker
+from paywall_core.ports.delivery import ClickReport, ClickTracker
 
-_TIMEOUT_SECONDS: Final = 10.0
-_LONGEST_WAIT_SECONDS: Final = 86_400.0  # a tracker that asks for more is asked again after a day
-_MAX_WAIT_DIGITS: Final = 9
+MAX_URL_CHARACTERS: Final = 6000
+"""Of the whole URL: web servers refuse longer ones, most at 8 KB of request line and headers."""
+
 _RETRYABLE: Final = frozenset({408, 425, 429})
-_CLIENT_ERROR, _SERVER_ERROR = 400, 500
+_OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
 _PLACEHOLDERS: Final = ("{clickid}", "{status}")
 
 
-class MobiSlonTracker(SaleTracker):
-    """Reports sales to MobiSлон. Connects at the first report.
+class MobiSlonTracker(ClickTracker):
+    """Reports to MobiSлон. Connects at the first report.
 
     Args:
         url_template: the postback's URL with `{clickid}` and `{status}` in its path or query.
+        timeout_seconds: for one report.
 
     Raises:
         ValueError: the template cannot lead to a postback; says why.
     """
 
-    def __init__(self, url_template: str) -> None:
+    def __init__(self, url_template: str, *, timeout_seconds: float = 10) -> None:
         _check(url_template)
         self._url_template = url_template
-        self._client: httpx.AsyncClient | None = None
+        # The body of an answer says nothing, however long it is.
+        self._outgoing = Outgoing(who="the tracker", max_body_bytes=0, timeout_seconds=timeout_seconds)
 
-    async def report_sale(self, report: SaleReport) -> None:
-        """Send `pay_success`. A refusal (4xx) is final, anything else but 2xx is tried again.
+    async def report(self, report: ClickReport) -> None:
+        """Send it, as `postback_url` writes it. A refusal (4xx) is final, anything else but 2xx is tried again.
 
         Raises:
             DeliveryFailed: the tracker did not say yes.
         """
-        url = _filled(self._url_template, clickid=report.clickid, status="pay_success")
-        if self._client is None:
-            self._client = httpx.AsyncClient(timeout=_TIMEOUT_SECONDS)
-        try:
-            async with self._client.stream("GET", url) as response:  # its body says nothing, however long it is
-                self._client.cookies.clear()  # one customer's answer is not the next one's request
-        except httpx.InvalidURL:
-            raise DeliveryFailed("the postback's URL is not valid", permanent=True) from None
-        except httpx.HTTPError as error:
-            raise DeliveryFailed(f"the tracker did not answer: {type(error).__name__}") from None
-        if response.is_success:
+        answer = await self._outgoing.send("GET", postback_url(self._url_template, report))
+        if _OK <= answer.status < _REDIRECT:
             return
-        code = response.status_code
         raise DeliveryFailed(
-            f"the tracker answered {code}",
-            permanent=_CLIENT_ERROR <= code < _SERVER_ERROR and code not in _RETRYABLE,
-            retry_after_seconds=_retry_after_seconds(response.headers),
+            f"the tracker answered {answer.status}",
+            permanent=_CLIENT_ERROR <= answer.status < _SERVER_ERROR and answer.status not in _RETRYABLE,
+            retry_after_seconds=answer.retry_after_seconds,
         )
 
     async def close(self) -> None:
         """Close the connections; a later report opens new ones."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._outgoing.close()
+
+
+def postback_url(template: str, report: ClickReport) -> str:
+    """The template filled in, and the report's further parameters after its own.
+
+    Whatever the values hold, they cannot change the URL's shape. A further parameter is left out if a server might
+    take it for one of the template's own (`cnv_id`, `payout`, …), or if the URL would have more than
+    `MAX_URL_CHARACTERS` with it.
+    """
+    url = _filled(template, clickid=report.clickid, status=report.status)
+    own = {read for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True) for read in _readings(name)}
+    joint = "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"
+    for name, value in report.params.items():
+        pair = f"{joint}{_quoted(name)}={_quoted(value)}"
+        if name and own.isdisjoint(_readings(name)) and len(url) + len(pair) <= MAX_URL_CHARACTERS:
+            url, joint = url + pair, "&"
+    return url
+
+
+def _readings(name: str) -> Iterator[str]:
+    """What servers may read a parameter's name as.
+
+    It may be decoded more than once; and PHP reads `cnv.id` and `cnv id` as `cnv_id`, and `cnv_id[x]` as a part of it.
+    """
+    while (decoded := unquote_plus(name)) != name:
+        name = decoded
+    yield _bare(name)
+    yield _bare(name.partition("[")[0])
+
+
+def _bare(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="", errors="replace")
 
 
 def _filled(template: str, *, clickid: str, status: str) -> str:
     """The URL; whatever the values hold, they cannot change its shape."""
-    return template.replace("{clickid}", quote(clickid, safe="")).replace("{status}", quote(status, safe=""))
+    values = {"{clickid}": _quoted(clickid), "{status}": _quoted(status)}
+    return re.sub(r"\{(?:clickid|status)\}", lambda found: values[found[0]], template)
 
 
 def _check(template: str) -> None:
-    """Refuse what would fail at every sale, or silently report none."""
+    """Refuse what would fail at every report, or silently report nothing."""
     for name in _PLACEHOLDERS:
         if name not in template:
             raise ValueError(f"the postback's URL lacks {name}")
@@ -96,15 +124,3 @@ def _check(template: str) -> None:
         raise ValueError("the postback's URL has a placeholder in its host")
     if parts.fragment:
         raise ValueError("the postback's URL has a fragment (#), which is never sent")
-
-
-def _retry_after_seconds(headers: httpx.Headers) -> float | None:
-    """The tracker's own word: seconds, or a date, which is read by the tracker's own clock (RFC 9110, 10.2.3)."""
-    wait = headers.get("Retry-After", "").strip()
-    if wait.isascii() and wait.isdigit():
-        return min(float(wait[:_MAX_WAIT_DIGITS]), _LONGEST_WAIT_SECONDS)
-    try:
-        seconds = (parsedate_to_datetime(wait) - parsedate_to_datetime(headers.get("Date", ""))).total_seconds()
-    except (ValueError, TypeError):  # absent, no date, or one of the two without a zone
-        return None
-    return min(max(seconds, 0.0), _LONGEST_WAIT_SECONDS)

@@ -2,8 +2,8 @@
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 import pytest
 import structlog
+from msgspec import structs
 
 from adapters.stripe.client import StripePaymentGateway
 from paywall_core.errors import PaymentProviderUnavailable
@@ -18,68 +19,11 @@ from paywall_core.events import CheckoutOpened, PaymentSucceeded
 from paywall_core.facts import Mode
 from paywall_core.money import Money
 from paywall_core.ports.payments import CheckoutRequest, Price
+from tests.unit.adapters.stripe.fake_stripe import NOW, FakeStripe, SetClock
 
 ORDER = UUID(int=5)
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = "sk_test_secret_of_ours"
 EMAIL = "buyer@example.com"
-
-
-class SetClock:
-    """A clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.moment = NOW
-
-    def now(self) -> datetime:
-        """Where it was put."""
-        return self.moment
-
-
-class FakeStripe:
-    """A real HTTP server of the smallest kind: remembers each request, gives the answer it was told."""
-
-    def __init__(self) -> None:
-        self.requests: list[tuple[str, dict[str, str], dict[str, str]]] = []
-        self.status = "200 OK"
-        self.headers: Mapping[str, str] = {}
-        self.body = b"{}"
-        self.port = 0
-
-    def answers(self, document: object, status: str = "200 OK", **headers: str) -> None:
-        """What the next requests get. The SDK is told not to wait and retry, unless a test wants that."""
-        self.status, self.body = status, msgspec.json.encode(document)
-        self.headers = {"Stripe-Should-Retry": "false", "Request-Id": "req_1", **headers}
-
-    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One request."""
-        lines = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-        body = (await reader.readexactly(int(headers.get("content-length", "0")))).decode()
-        form = {name: values[0] for name, values in parse_qs(body).items()}
-        self.requests.append((lines[0].rsplit(" ", 1)[0], headers, form))
-        extra = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
-        head = f"HTTP/1.1 {self.status}\r\n{extra}Content-Length: {len(self.body)}\r\nConnection: close\r\n\r\n"
-        writer.write(head.encode() + self.body)
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeStripe]:
-    """The server, running."""
-    fake = FakeStripe()
-    server = await asyncio.start_server(fake.handle, "127.0.0.1", 0)
-    fake.port = server.sockets[0].getsockname()[1]
-    async with server:
-        yield fake
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    """The gateway's clock."""
-    return SetClock()
 
 
 @pytest.fixture
@@ -135,9 +79,19 @@ async def test_one_time_checkout_carries_the_order_everywhere(fake: FakeStripe, 
         "payment_intent_data[metadata][order_id]": str(ORDER),
         "customer_creation": "always",
         "locale": "ru",
-        "success_url": "https://pay.example.com/pay/success?session_id={CHECKOUT_SESSION_ID}&locale=ru",
+        "success_url": "https://pay.example.com/pay/success?session_id={CHECKOUT_SESSION_ID}&plan=one_time_basic&locale=ru",
         "cancel_url": "https://pay.example.com/pay/cancel?plan=one_time_basic&locale=ru",
     }
+
+
+async def test_way_back_keeps_what_the_customer_came_with(fake: FakeStripe, gateway: StripePaymentGateway) -> None:
+    """Both ways; nothing in a click id can change the URL or pass for Stripe's placeholder."""
+    fake.answers(session())
+    await gateway.open_checkout(structs.replace(wish(), clickid="{CHECKOUT_SESSION_ID}&plan=x", telegram_chat_id="-42"))
+    ((_, _, form),) = fake.requests
+    kept = "plan=one_time_basic&clickid=%7BCHECKOUT_SESSION_ID%7D%26plan%3Dx&telegram_chat_id=-42&locale=ru"
+    assert form["success_url"] == f"https://pay.example.com/pay/success?session_id={{CHECKOUT_SESSION_ID}}&{kept}"
+    assert form["cancel_url"] == f"https://pay.example.com/pay/cancel?{kept}"
 
 
 async def test_subscription_carries_the_order_too(fake: FakeStripe, gateway: StripePaymentGateway) -> None:

@@ -1,120 +1,124 @@
-"""MobiSлон's postback over HTTP: what is sent, and which answers are final."""
+"""The postback's URL: what the template must be, and that nothing from a browser can bend it."""
 
-import asyncio
 import re
-import socket
-from collections.abc import AsyncIterator
-from uuid import UUID
+from typing import Final
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from adapters.tracking.mobi_slon import MobiSlonTracker
-from paywall_core.errors import DeliveryFailed
-from paywall_core.ports.delivery import SaleReport
+from adapters.tracking.mobi_slon import MAX_URL_CHARACTERS, MobiSlonTracker, postback_url
+from paywall_core.ports.delivery import ClickReport
 
-REPORT = SaleReport(key="mobi_slon:pay_success:1", order_id=UUID(int=1), clickid="a b&c=d")
-
-
-class Receiver:
-    """A real HTTP server of the smallest kind: remembers the request line, gives the answer it was told."""
-
-    def __init__(self) -> None:
-        self.requests: list[str] = []
-        self.cookies: list[str] = []
-        self.answer = "200 OK"
-        self.port = 0
-
-    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One request."""
-        head = await reader.readuntil(b"\r\n\r\n")
-        self.requests.append(head.decode().splitlines()[0])
-        self.cookies += [line for line in head.decode().splitlines() if line.lower().startswith("cookie:")]
-        writer.write(f"HTTP/1.1 {self.answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
+TEMPLATE: Final = "https://t.example/index.php?cnv_id={clickid}&payout=0&cnv_status={status}"
+OWN: Final = {"cnv_id": "click", "payout": "0", "cnv_status": "start_quiz"}
+BASE: Final = "https://t.example/index.php?cnv_id=click&payout=0&cnv_status=start_quiz"
 
 
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    """The server, running."""
-    receiver = Receiver()
-    server = await asyncio.start_server(receiver.handle, "127.0.0.1", 0)
-    receiver.port = server.sockets[0].getsockname()[1]
-    async with server:
-        yield receiver
+def url_of(params: dict[str, str], *, template: str = TEMPLATE, clickid: str = "click") -> str:
+    """The URL of a report with these parameters."""
+    return postback_url(template, ClickReport(key="k", status="start_quiz", clickid=clickid, params=params))
 
 
-@pytest.fixture
-async def tracker(receiver: Receiver) -> AsyncIterator[MobiSlonTracker]:
-    """The adapter, pointed at it."""
-    tracker = MobiSlonTracker(
-        f"http://127.0.0.1:{receiver.port}/index.php?cnv_id={{clickid}}&payout=0&cnv_status={{status}}"
-    )
-    yield tracker
-    await tracker.close()
-
-
-async def test_sale_is_a_get_with_the_click_quoted(receiver: Receiver, tracker: MobiSlonTracker) -> None:
-    """Whatever the click id holds, it cannot change the URL."""
-    await tracker.report_sale(REPORT)
-    assert receiver.requests == ["GET /index.php?cnv_id=a%20b%26c%3Dd&payout=0&cnv_status=pay_success HTTP/1.1"]
+def as_php_reads(query: str) -> dict[str, str]:
+    """A query as `$_GET`, arrays by the name of the array: spaces and dots are underscores, the last one counts."""
+    read: dict[str, str] = {}
+    for pair in query.split("&"):
+        name, _, value = pair.partition("=")
+        plain = unquote_plus(name).lstrip(" ")
+        base, bracket, rest = plain.partition("[")
+        if bracket and "]" not in rest:
+            base = f"{base}_{rest}"
+        read[re.sub(r"[ .\[]", "_", base)] = unquote_plus(value)
+    return read
 
 
 @pytest.mark.parametrize(
-    ("answer", "permanent", "wait"),
+    "name",
     [
-        ("404 Not Found", True, None),
-        ("400 Bad Request", True, None),
-        ("429 Too Many Requests\r\nRetry-After: 7", False, 7.0),
-        ("408 Request Timeout", False, None),
-        ("503 Unavailable\r\nRetry-After: soon", False, None),
-        ("503 Unavailable\r\nRetry-After: 99999999999999999999", False, 86_400.0),
-        (
-            "503 Unavailable\r\nDate: Tue, 01 Dec 2026 10:00:00 GMT\r\nRetry-After: Tue, 01 Dec 2026 10:02:00 GMT",
-            False,
-            120.0,
-        ),
-        ("503 Unavailable\r\nRetry-After: Tue, 01 Dec 2026 10:02:00 GMT", False, None),
-        ("302 Found", False, None),
+        "cnv_id",
+        "CNV_ID",
+        "Payout",
+        "payout ",
+        " payout",
+        "cnv.id",
+        "cnv id",
+        "cnv+id",
+        "cnv[id",
+        "cnv_id[]",
+        "cnv_id[0]",
+        "cnv_id[][x]",
+        "CNV.STATUS[a]",
+        "cnv%5Fid",
+        "cnv%255Fid",
+        "%63nv_id",
+        "cnv_id%5B%5D",
+        "cnv_id%00",
+        "cnv_\N{ZERO WIDTH SPACE}id",
+        "",
     ],
 )
-async def test_answers_decide_about_a_retry(
-    receiver: Receiver, tracker: MobiSlonTracker, answer: str, *, permanent: bool, wait: float | None
-) -> None:
-    """Refused is final; busy and broken are tried again, at the tracker's own time."""
-    receiver.answer = answer
-    with pytest.raises(DeliveryFailed) as raised:
-        await tracker.report_sale(REPORT)
-    assert (raised.value.permanent, raised.value.retry_after_seconds) == (permanent, wait)
-    assert "a b" not in raised.value.reason
+def test_own_parameter_is_neither_replaced_nor_repeated(name: str) -> None:
+    """However its name is spelled, and whatever a server makes of the spelling."""
+    assert url_of({name: "evil", "utm": "1"}) == f"{BASE}&utm=1"
 
 
-async def test_silence_is_tried_again() -> None:
-    """Nobody listens: not final."""
-    with socket.socket() as bound:  # a port that is taken, but not listened on
-        bound.bind(("127.0.0.1", 0))
-        tracker = MobiSlonTracker(f"http://127.0.0.1:{bound.getsockname()[1]}/{{clickid}}/{{status}}")
-        await _assert_tried_again(tracker)
+@pytest.mark.parametrize("name", ["utm_source", "sub.1", "cnv", "id", "my_payout", "fbclid", "x[]", "ключ"])
+def test_other_parameters_are_passed_on(name: str) -> None:
+    """In their order, after the template's own."""
+    query = urlsplit(url_of({name: " a&b=c#d ", "last": ""})).query
+    assert parse_qsl(query, keep_blank_values=True) == [*OWN.items(), (name, " a&b=c#d "), ("last", "")]
 
 
-async def _assert_tried_again(tracker: MobiSlonTracker) -> None:
-    with pytest.raises(DeliveryFailed) as raised:
-        await tracker.report_sale(REPORT)
-    assert not raised.value.permanent
-    assert "a b" not in raised.value.reason
-    await tracker.close()
+@pytest.mark.parametrize(
+    ("template", "url"),
+    [
+        ("https://t.example/{clickid}/{status}", "https://t.example/click/start_quiz?a=1"),
+        ("https://t.example/{clickid}/{status}?", "https://t.example/click/start_quiz?a=1"),
+        ("https://t.example/?c={clickid}&s={status}&", "https://t.example/?c=click&s=start_quiz&a=1"),
+        ("https://t.example/?{clickid}={status}", "https://t.example/?click=start_quiz&a=1"),
+        ("https://t.example/?A={clickid}&s={status}", "https://t.example/?A=click&s=start_quiz&click=2"),
+        (
+            "https://t.example/?a%5Bid%5D={clickid}&s={status}",
+            "https://t.example/?a%5Bid%5D=click&s=start_quiz&click=2",
+        ),
+    ],
+)
+def test_parameters_follow_any_template(template: str, url: str) -> None:
+    """With no query, an empty one, an open one; its own names are known however they are written."""
+    shown = url_of({"a": "1", "click": "2"}, template=template)
+    expected = url if "click=2" in url or "?click=" in url else f"{url}&click=2"
+    assert shown == expected
 
 
-async def test_one_sale_leaves_nothing_for_the_next(receiver: Receiver, tracker: MobiSlonTracker) -> None:
-    """A cookie from one customer's report is not sent with another's; closed, it opens again."""
-    receiver.answer = "200 OK\r\nSet-Cookie: click=1"
-    await tracker.report_sale(REPORT)
-    await tracker.report_sale(REPORT)
-    await tracker.close()
-    await tracker.close()
-    await tracker.report_sale(REPORT)
-    assert (len(receiver.requests), receiver.cookies) == (3, [])
+@given(
+    clickid=st.text(max_size=80),
+    params=st.dictionaries(
+        st.text(max_size=30) | st.sampled_from([*OWN, "cnv_id[a]", "PAYOUT"]), st.text(max_size=300), max_size=40
+    ),
+)
+def test_nothing_bends_the_url(clickid: str, params: dict[str, str]) -> None:
+    """Scheme, host, path, no fragment, the template's own values, printable ASCII, and a length that servers take."""
+    url = url_of(params, clickid=clickid)
+    parts = urlsplit(url)
+    assert (parts.scheme, parts.netloc, parts.path, parts.fragment) == ("https", "t.example", "/index.php", "")
+    assert url.isascii()
+    assert url.isprintable()
+    assert " " not in url
+    assert len(url) <= MAX_URL_CHARACTERS
+    read = as_php_reads(parts.query)
+    assert [read[name] for name in OWN] == [clickid.encode(errors="replace").decode(), "0", "start_quiz"]
+    names = [unquote_plus(pair.partition("=")[0]) for pair in parts.query.split("&")]
+    assert all(names.count(name) == 1 for name in OWN)
+
+
+def test_what_would_be_too_long_is_left_out() -> None:
+    """One long value does not cost the short ones after it their place."""
+    url = url_of({"first": "1", "long": "x" * MAX_URL_CHARACTERS, "last": "ы" * 100})
+    assert [name for name, _ in parse_qsl(urlsplit(url).query)] == [*OWN, "first", "last"]
+    full = url_of({f"p{at}": "x" * 100 for at in range(1000)})
+    assert MAX_URL_CHARACTERS - 110 < len(full) <= MAX_URL_CHARACTERS
 
 
 @pytest.mark.parametrize(
@@ -134,6 +138,6 @@ async def test_one_sale_leaves_nothing_for_the_next(receiver: Receiver, tracker:
     ],
 )
 def test_template_that_leads_nowhere_is_refused_at_once(template: str, why: str) -> None:
-    """At the start, with the reason; not at the first sale."""
+    """At the start, with the reason; not at the first report."""
     with pytest.raises(ValueError, match=re.escape(why)):
         MobiSlonTracker(template)

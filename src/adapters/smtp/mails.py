@@ -1,0 +1,73 @@
+"""The two mails, in the customer's language, as text and as HTML. Pure: knows no server and no clock."""
+
+import hashlib
+from datetime import datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from adapters.i18n import Translate, translator
+from paywall_core.ports.delivery import AccessMessage, CodeMessage
+from paywall_core.restore_challenge import CODE_LIFETIME
+
+_templates: Final = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=select_autoescape(["html"]),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+)
+
+
+def access_mail(message: AccessMessage, *, sender: str, public_base_url: str, now: datetime) -> EmailMessage:
+    """The way in, and how to get a new one.
+
+    Raises:
+        ValueError: the address cannot stand in a header.
+    """
+    t = translator(message.locale)
+    restore_url = f"{public_base_url}/pay/restore?{urlencode({'locale': t.locale})}"
+    mail = _headers(message, sender=sender, subject=t("Your access is ready"), now=now)
+    return _with_bodies(mail, "access", t, {"link": message.activation_link, "restore_url": restore_url})
+
+
+def code_mail(message: CodeMessage, *, sender: str, now: datetime) -> EmailMessage:
+    """The one-time code. Not in the subject: a locked phone shows that to everybody.
+
+    Raises:
+        ValueError: the address cannot stand in a header.
+    """
+    t = translator(message.locale)
+    mail = _headers(message, sender=sender, subject=t("Your code to get back in"), now=now)
+    minutes = int(CODE_LIFETIME.total_seconds()) // 60
+    return _with_bodies(mail, "code", t, {"code": message.code, "minutes": minutes})
+
+
+def _headers(message: AccessMessage | CodeMessage, *, sender: str, subject: str, now: datetime) -> EmailMessage:
+    """What both have. The same delivery has the same `Message-ID` each time, so that a repeat can be told."""
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = sender
+    mail["To"] = _with_ascii_domain(message.to)
+    mail["Subject"] = subject
+    mail["Date"] = format_datetime(now)
+    domain = parseaddr(sender)[1].rpartition("@")[2]
+    mail["Message-ID"] = f"<{hashlib.sha256(message.key.encode()).hexdigest()[:32]}@{domain}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    return mail
+
+
+def _with_bodies(mail: EmailMessage, template: str, t: Translate, words: dict[str, object]) -> EmailMessage:
+    mail.set_content(_templates.get_template(f"{template}.txt").render(words, t=t))
+    mail.add_alternative(_templates.get_template(f"{template}.html").render(words, t=t), subtype="html")
+    mail["Content-Language"] = t.locale  # last: each body takes the headers of the content with it
+    return mail
+
+
+def _with_ascii_domain(address: str) -> str:
+    """The address with its domain as the name system spells it, so that any mail server can take it (RFC 5890)."""
+    local, at, domain = address.rpartition("@")
+    return f"{local}{at}{domain.encode('idna').decode()}" if not domain.isascii() else address

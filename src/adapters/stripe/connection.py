@@ -1,0 +1,69 @@
+"""The way to Stripe's API that the clients of this package share: opened at the first call, answers as plain data."""
+
+from collections.abc import Awaitable
+from typing import Any, Final
+
+import stripe
+import structlog
+
+from adapters.stripe.errors import needs_operator, unavailable
+from paywall_core.errors import PaymentProviderUnavailable
+
+_MAX_NETWORK_RETRIES: Final = 2
+_log = structlog.stdlib.get_logger("paywall.stripe")
+
+
+class StripeConnection:
+    """Stripe's SDK, set up once.
+
+    Args:
+        api_key: secret or restricted key.
+        api_base: another address than Stripe's own, or None.
+        timeout_seconds: for one attempt; there are up to three. The SDK's own 80 is longer than any customer waits.
+    """
+
+    def __init__(self, *, api_key: str, api_base: str | None, timeout_seconds: float) -> None:
+        self._api_key = api_key
+        self._api_base = api_base
+        self._timeout_seconds = timeout_seconds
+        self._opened: tuple[stripe.StripeClient, stripe.HTTPXClient] | None = None
+
+    def client(self) -> stripe.StripeClient:
+        """The client; made at the first call."""
+        if self._opened is None:
+            http = stripe.HTTPXClient(timeout=self._timeout_seconds)
+            client = stripe.StripeClient(
+                self._api_key,
+                base_addresses={"api": self._api_base} if self._api_base else {},
+                http_client=http,
+                max_network_retries=_MAX_NETWORK_RETRIES,
+            )
+            self._opened = (client, http)
+        return self._opened[0]
+
+    async def close(self) -> None:
+        """Close the connections; a later call opens new ones."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened[1].close_async()  # type: ignore[no-untyped-call]  # the SDK did not annotate it
+
+
+async def answer(call: Awaitable[object]) -> dict[str, Any]:
+    """Stripe's answer as plain data.
+
+    Raises:
+        PaymentProviderUnavailable: whatever went wrong; it is logged once.
+    """
+    try:
+        found = await call
+    except stripe.StripeError as error:
+        ours = unavailable(error)
+        if needs_operator(error):
+            _log.error("stripe.refused", reason=ours.reason)
+        else:
+            _log.warning("stripe.unavailable", reason=ours.reason)
+        raise ours from None  # Stripe's message may quote what was sent: no traceback of it anywhere
+    if not isinstance(found, stripe.StripeObject):
+        raise PaymentProviderUnavailable("Stripe answered something that is no object")
+    document: dict[str, Any] = found.to_dict()
+    return document

@@ -1,0 +1,1 @@
+"""Our Stripe adapters, with the real SDK, against the sandbox's Stripe."""

@@ -1,0 +1,1 @@
+"""Parts of the bot that need neither Telegram nor the API."""
