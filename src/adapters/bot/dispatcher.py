@@ -1,30 +1,59 @@
-"""The bot put together: commands first, then the gate, and behind it the operator's own handlers."""
+"""The bot put together: our conversations and commands first, then the gate, behind it the operator's own handlers."""
 
+from collections.abc import Awaitable, Callable
 from importlib import import_module
+from typing import Any
 
-from aiogram import Dispatcher, F, Router
-from aiogram.enums import ChatType
-from aiogram.filters import Command, CommandObject, CommandStart
-from aiogram.types import Message
+from aiogram import Dispatcher, Router
+from aiogram.dispatcher.event.bases import UNHANDLED
+from aiogram.types import Message, TelegramObject, Update, User
+from aiogram.types.update import UpdateTypeLookupError
 
 from adapters.bot import words
-from adapters.bot.api_client import ApiUnavailable, Granted, PaywallApi
+from adapters.bot.api_client import Access, PaywallApi
+from adapters.bot.commands import commands_router
+from adapters.bot.conversations import Conversations
 from adapters.bot.gate import AccessGate
+from adapters.bot.restore import restore_router
+from adapters.bot.storage import ConversationStorage, create_storage
+from paywall_core.locales import Locales
 
 
 def create_dispatcher(
-    *, api: PaywallApi, pay_url: str | None, public_base_url: str, paid_router: Router | None
+    *,
+    api: PaywallApi,
+    locales: Locales,
+    pay_url: str | None,
+    public_base_url: str,
+    paid_router: Router | None = None,
+    storage: ConversationStorage | None = None,
 ) -> Dispatcher:
-    """A dispatcher with our commands and the gate; `paid_router` None: a paying user is just told so."""
+    """A dispatcher with our commands and the gate.
+
+    Args:
+        api: who knows who has paid.
+        locales: the languages that the bot speaks; handlers get them as `locales`.
+        pay_url: where the pay button leads; None: to our own page.
+        public_base_url: where that page is.
+        paid_router: the operator's handlers; None: a paying user is just told so.
+        storage: where conversations are kept; None: in this process.
+    """
+    storage = storage or create_storage(None)
     pay_link = words.PayLink(pay_url=pay_url, public_base_url=public_base_url)
-    gate = AccessGate(api=api, pay_link=pay_link)
+    dispatcher = Dispatcher(storage=storage.paid, locales=locales)
+    dispatcher.update.outer_middleware(_pass_over_unknown)
+
+    ours = Router(name="paywall")
+    conversations = Conversations(storage=storage, locales=locales)
+    ours.message.outer_middleware(conversations)
+    ours.callback_query.outer_middleware(conversations)
+    ours.include_router(commands_router(api=api, locales=locales, pay_link=pay_link))
+    ours.include_router(restore_router(api=api, locales=locales, pay_link=pay_link))
+    dispatcher.include_router(ours)
+
     behind = Router(name="paid")
-    for kind, observer in behind.observers.items():
-        if kind != "error":  # errors come from handlers that the gate let through
-            observer.outer_middleware(gate)
+    AccessGate(ask=api.access_status, pay_link=pay_link, locales=locales).guard(behind)
     behind.include_router(paid_router or _default_router())
-    dispatcher = Dispatcher()
-    dispatcher.include_router(_commands(api, pay_link))
     dispatcher.include_router(behind)
     return dispatcher
 
@@ -45,47 +74,16 @@ def load_router(path: str) -> Router:
     return router
 
 
-def _commands(api: PaywallApi, pay_link: words.PayLink) -> Router:
-    router = Router(name="commands")
-    router.message.filter(F.chat.type == ChatType.PRIVATE)
-
-    async def tell_status(message: Message) -> None:
-        user, locale = message.from_user, words.locale_of(message.from_user)
+async def _pass_over_unknown(
+    handler: Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]], event: TelegramObject, data: dict[str, Any]
+) -> Any:
+    """Leave out an update of a kind that aiogram does not know: it would print it whole, with what people wrote."""
+    if isinstance(event, Update):
         try:
-            access = await api.access_status(user.id if user else 0)
-        except ApiUnavailable:
-            await message.answer(words.unavailable(locale))
-            return
-        if access.is_paid:
-            await message.answer(words.open_gate(locale))
-        else:
-            keyboard = pay_link.keyboard(locale, message.chat.id)  # a private chat: the filter above
-            await message.answer(words.closed(access.access_status, locale), reply_markup=keyboard)
-
-    router.message.register(tell_status, CommandStart(deep_link=True, magic=F.args == words.FROM_INLINE))
-
-    @router.message(CommandStart(deep_link=True))
-    async def start_with_token(message: Message, command: CommandObject) -> None:
-        user, locale = message.from_user, words.locale_of(message.from_user)
-        try:
-            result = await api.activate(command.args or "", user.id if user else 0)
-        except ApiUnavailable:
-            await message.answer(words.unavailable(locale))
-            return
-        if isinstance(result, Granted):
-            await message.answer(words.granted(result.access_expires_at, locale))
-        else:
-            keyboard = pay_link.keyboard(locale, message.chat.id)
-            await message.answer(words.refused(result, locale), reply_markup=keyboard)
-
-    router.message.register(tell_status, CommandStart())
-    router.message.register(tell_status, Command("status"))
-
-    @router.message(Command("help"))
-    async def tell_help(message: Message) -> None:
-        await message.answer(words.help_text(words.locale_of(message.from_user)))
-
-    return router
+            event.event_type  # noqa: B018  - it raises
+        except UpdateTypeLookupError:
+            return UNHANDLED
+    return await handler(event, data)
 
 
 def _default_router() -> Router:
@@ -93,7 +91,7 @@ def _default_router() -> Router:
     router = Router(name="default")
 
     @router.message()
-    async def welcome(message: Message) -> None:
-        await message.answer(words.open_gate(words.locale_of(message.from_user)))
+    async def welcome(message: Message, event_from_user: User, locales: Locales, access: Access) -> None:
+        await message.answer(words.open_gate(words.locale_of(event_from_user, locales, access.locale)))
 
     return router

@@ -1,13 +1,20 @@
-"""The gate: nobody gets past it without access, and when nobody can say, nobody gets past it either."""
+"""The gate: nobody gets past it without access, and when nobody can say, nobody gets past it either.
+
+It stands before the handlers of any aiogram bot by one line; `ask` is our API's client, or a use case in the process:
+
+    AccessGate(ask=api.access_status, pay_link="https://shop.example/pay").guard(router)
+"""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final, Protocol, TypeAlias
 
 import structlog
-from aiogram import BaseMiddleware
+from aiogram import BaseMiddleware, Router
+from aiogram.enums import ChatType
 from aiogram.types import (
     CallbackQuery,
     InaccessibleMessage,
+    InlineKeyboardMarkup,
     InlineQuery,
     InlineQueryResultsButton,
     Message,
@@ -17,22 +24,61 @@ from aiogram.types import (
 )
 
 from adapters.bot import words
-from adapters.bot.api_client import ApiUnavailable, PaywallApi
+from adapters.bot.api_client import ApiUnavailable
+from adapters.i18n import spoken
+from paywall_core.locales import Locales
 
+_UNGUARDED: Final = frozenset({"error", "update"})
+"""Aiogram's own: errors come from handlers that the gate let through, and an update is guarded by its kind."""
+
+_ALERT_CHARACTERS: Final = 200  # Telegram's limit
 _log = structlog.stdlib.get_logger("paywall.bot")
+
+
+class AccessAnswer(Protocol):
+    """What the gate wants to know of a user; the core's `AccessStatus` is one."""
+
+    @property
+    def is_paid(self) -> bool:
+        """Access is good now."""
+        ...
+
+    @property
+    def access_status(self) -> str | None:
+        """The state of the user's order."""
+        ...
+
+    @property
+    def locale(self) -> str | None:
+        """The language of the user's order."""
+        ...
+
+
+Ask: TypeAlias = Callable[[int], Awaitable[AccessAnswer]]
+"""May this Telegram user in? Whatever it raises means that nobody can say."""
 
 
 class AccessGate(BaseMiddleware):
     """Asks for each update whether its user may in; answers with the pay button where not.
 
+    Handlers behind it get the answer as `access`.
+
     Args:
-        api: who knows.
-        pay_link: where the button leads.
+        ask: who knows.
+        pay_link: where the button leads; an address is used as it is.
+        locales: the languages to answer in; None: all that there are words in, English where nobody said.
     """
 
-    def __init__(self, *, api: PaywallApi, pay_link: words.PayLink) -> None:
-        self._api = api
-        self._pay_link = pay_link
+    def __init__(self, *, ask: Ask, pay_link: words.PayLink | str, locales: Locales | None = None) -> None:
+        self._ask = ask
+        self._pay_link = words.PayLink(pay_url=pay_link, public_base_url="") if isinstance(pay_link, str) else pay_link
+        self._locales = locales or Locales(supported=spoken(), default="en")
+
+    def guard(self, router: Router) -> None:
+        """Stand before every handler of a router, whatever kind of update it listens to."""
+        for kind, observer in router.observers.items():
+            if kind not in _UNGUARDED:
+                observer.outer_middleware(self)
 
     async def __call__(
         self,
@@ -45,35 +91,42 @@ class AccessGate(BaseMiddleware):
         if user is None:
             return None  # nobody, so nobody with access
         try:
-            access = await self._api.access_status(user.id)
-        except ApiUnavailable as error:
-            _log.warning("gate.api_unavailable", reason=str(error))
-            await self._answer(event, data, user, words.unavailable(words.locale_of(user)), pay=False)
+            access = await self._ask(user.id)
+        except Exception as error:  # noqa: BLE001  - whatever kept the answer from us, nobody passes; the log says why
+            _log.warning("gate.nobody_can_say", reason=str(error), exc_info=not isinstance(error, ApiUnavailable))
+            locale = words.locale_of(user, self._locales)
+            await _answer(event, data, locale, words.unavailable(locale))
             return None
         if access.is_paid:
-            return await handler(event, data)
-        await self._answer(event, data, user, words.closed(access.access_status, words.locale_of(user)), pay=True)
+            return await handler(event, {**data, "access": access})
+        locale = words.locale_of(user, self._locales, access.locale)
+        text = words.closed(access.access_status, locale, private=_is_private(data))
+        # The button always names the user's private chat, which has the user's own id: the activation link must never
+        # come into a group, where anyone could press it.
+        await _answer(event, data, locale, text, self._pay_link.keyboard(locale, user.id))
         return None
 
-    async def _answer(self, event: TelegramObject, data: dict[str, Any], user: User, text: str, *, pay: bool) -> None:
-        """Say why the gate is closed, where Telegram has a place for it; other kinds of update end in silence.
 
-        The button always names the user's private chat, which has the user's own id: the activation link must never
-        come into a group, where anyone could press it.
-        """
-        locale = words.locale_of(user)
-        keyboard = self._pay_link.keyboard(locale, user.id) if pay else None
-        if isinstance(event, InlineQuery):
-            button = InlineQueryResultsButton(text=words.inline_closed(locale), start_parameter=words.FROM_INLINE)
-            await event.answer([], cache_time=0, is_personal=True, button=button)
-        elif isinstance(event, CallbackQuery):
-            if event.message is None or isinstance(event.message, InaccessibleMessage):
-                await event.answer(text, show_alert=True)
-                return
-            await event.answer()
-            await event.message.answer(text, reply_markup=keyboard)
-        elif isinstance(event, Message) and _is_new_message(data):
-            await event.answer(text, reply_markup=keyboard)
+async def _answer(
+    event: TelegramObject, data: dict[str, Any], locale: str, text: str, keyboard: InlineKeyboardMarkup | None = None
+) -> None:
+    """Say why nobody passes, where Telegram has a place for it; other kinds of update end in silence."""
+    if isinstance(event, InlineQuery):
+        button = InlineQueryResultsButton(text=words.inline_closed(locale), start_parameter=words.FROM_INLINE)
+        await event.answer([], cache_time=0, is_personal=True, button=button)
+    elif isinstance(event, CallbackQuery):
+        if event.message is None or isinstance(event.message, InaccessibleMessage):
+            await event.answer(text[:_ALERT_CHARACTERS], show_alert=True)
+            return
+        await event.answer()
+        await event.message.answer(text, reply_markup=keyboard)
+    elif isinstance(event, Message) and _is_new_message(data):
+        await event.answer(text, reply_markup=keyboard)
+
+
+def _is_private(data: dict[str, Any]) -> bool:
+    chat = data.get("event_chat")
+    return chat is None or chat.type == ChatType.PRIVATE
 
 
 def _is_new_message(data: dict[str, Any]) -> bool:

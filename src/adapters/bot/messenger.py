@@ -1,60 +1,50 @@
-"""Messages that we send by ourselves: the activation button, once the payment is there."""
+"""Messages that we send by ourselves: the activation button, once the payment is there.
 
-from aiogram import Bot
-from aiogram.client.session.aiohttp import AiohttpSession
-from aiogram.client.telegram import TelegramAPIServer
-from aiogram.exceptions import (
-    AiogramError,
-    TelegramBadRequest,
-    TelegramForbiddenError,
-    TelegramRetryAfter,
-    TelegramUnauthorizedError,
-)
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+Aiogram takes seconds to import. Only a process that really sends something pays for that, and in a thread, so that its
+event loop goes on.
+"""
 
-from adapters.i18n import translator
-from paywall_core.errors import DeliveryFailed
+import asyncio
+from typing import TYPE_CHECKING
+
 from paywall_core.ports.delivery import AccessMessage, AccessMessenger
+
+if TYPE_CHECKING:
+    from adapters.bot.sender import Sender
 
 
 class TelegramAccessMessenger(AccessMessenger):
-    """Sends the activation button into a chat."""
+    """Sends the activation button into a chat. Connects at the first message.
+
+    Args:
+        token: the bot's token.
+        api_base: Telegram's address, where it is another than Telegram's own.
+    """
 
     def __init__(self, *, token: str, api_base: str | None) -> None:
         self._token = token
         self._api_base = api_base
-        self._bot: Bot | None = None
+        self._sender: Sender | None = None
 
     async def send_access(self, message: AccessMessage) -> None:
-        """Send it. A chat that never started the bot, or blocked it, is final."""
-        if self._bot is None:
-            self._bot = create_bot(self._token, self._api_base)
-        t = translator(message.locale)
-        button = InlineKeyboardButton(text=t("Activate access"), url=message.activation_link)
-        try:
-            await self._bot.send_message(
-                int(message.to),
-                t("Your payment is here. Press the button to activate access."),
-                reply_markup=InlineKeyboardMarkup(inline_keyboard=[[button]]),
-            )
-        except TelegramRetryAfter as error:
-            raise DeliveryFailed("Telegram asks us to wait", retry_after_seconds=error.retry_after) from None
-        except TelegramUnauthorizedError:
-            raise DeliveryFailed("Telegram does not know our bot token") from None
-        except (TelegramForbiddenError, TelegramBadRequest) as error:
-            reason = f"Telegram refused the message: {type(error).__name__}"
-            raise DeliveryFailed(reason, permanent=True) from None
-        except AiogramError as error:  # also what is no JSON at all: a proxy's own error page
-            raise DeliveryFailed(f"Telegram did not answer: {type(error).__name__}") from None
+        """Send it. A chat that never started the bot, or blocked it, is final.
+
+        Raises:
+            DeliveryFailed: Telegram did not take it.
+        """
+        if self._sender is None:
+            made_by = await asyncio.to_thread(_load)
+            if self._sender is None:  # another message may have been first
+                self._sender = made_by(token=self._token, api_base=self._api_base)
+        await self._sender.send_access(message)
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._bot is not None:
-            await self._bot.session.close()
+        if self._sender is not None:
+            await self._sender.close()
 
 
-def create_bot(token: str, api_base: str | None) -> Bot:
-    """A bot on Telegram's servers, or on another address. Needs a running event loop; connects at the first call."""
-    if api_base is None:
-        return Bot(token)
-    return Bot(token, session=AiohttpSession(api=TelegramAPIServer.from_base(api_base)))
+def _load() -> "type[Sender]":
+    from adapters.bot.sender import Sender  # noqa: PLC0415  - see the module's docstring
+
+    return Sender

@@ -1,17 +1,15 @@
-"""What the bot says, and the buttons under it. Pure."""
+"""What the gate and the commands say, and the buttons under it. Pure."""
 
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode
 
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, User
-from babel.dates import format_date
 
 from adapters.bot.api_client import Refusal
 from adapters.i18n import translator
-from paywall_core.locales import choose_locale
+from paywall_core.locales import Locales
 
-DEFAULT_LOCALE: Final = "ru"
 FROM_INLINE: Final = "status"
 """`/start` parameter of the button over inline results: no token, the user just comes to see."""
 
@@ -29,27 +27,42 @@ class PayLink:
         self._pay_url = pay_url
         self._fallback = f"{public_base_url}/pay"
 
-    def keyboard(self, locale: str, chat_id: int) -> InlineKeyboardMarkup:
-        """The one button under a closed gate."""
+    def button(self, locale: str, chat_id: int) -> InlineKeyboardButton:
+        """The button, for the private chat of whoever presses it."""
         query = urlencode({"telegram_chat_id": chat_id, "locale": locale})
         url = self._pay_url or f"{self._fallback}?{query}"
-        text = translator(locale)("Pay for access")
-        return InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text=text, url=url)]])
+        return InlineKeyboardButton(text=translator(locale)("Pay for access"), url=url)
+
+    def keyboard(self, locale: str, chat_id: int) -> InlineKeyboardMarkup:
+        """The one button under a closed gate."""
+        return InlineKeyboardMarkup(inline_keyboard=[[self.button(locale, chat_id)]])
 
 
-def locale_of(user: User | None) -> str:
-    """The language of a Telegram user."""
-    return choose_locale(user.language_code if user else None, default=DEFAULT_LOCALE)
+def locale_of(user: User, locales: Locales, order_locale: str | None = None) -> str:
+    """The order's language, where there is an order; else the one that the user has Telegram in."""
+    return locales.choose(order_locale, user.language_code)
 
 
-def closed(status: str | None, locale: str) -> str:
+def closed(status: str | None, locale: str, *, private: bool = True) -> str:
     """Why the gate is closed, and what to do."""
     t = translator(locale)
+    restore = (
+        t("Have you paid already? Send /restore, and your e-mail address will let you in.")
+        if private
+        else t("Have you paid already? Write to me in private: /restore will let you in by your e-mail address.")
+    )
+    return f"{_closed(status, locale)}\n\n{restore}"
+
+
+def _closed(status: str | None, locale: str) -> str:
+    t = translator(locale)
     sentences = {
-        "pending": t("Your payment has not arrived yet. If you have not paid, press the button."),
+        "pending": t("Your payment has not arrived yet. If you have paid, it is on its way. If not, press the button."),
         "token_issued": t("You have paid: press the button in your e-mail to activate access on this account."),
         "expired": t("Your paid time is over. Press the button to renew access."),
-        "revoked": t("Your access was withdrawn because the payment was returned. Press the button to pay again."),
+        "revoked": t(
+            "Your access was withdrawn, for example because the payment was returned. Press the button to pay again."
+        ),
     }
     return sentences.get(status or "", t("This bot is for paying members. Press the button to get access."))
 
@@ -63,17 +76,19 @@ def granted(expires_at: datetime | None, locale: str) -> str:
     """Welcome, and until when."""
     t = translator(locale)
     if expires_at is None:
-        return t("Welcome! Your access is active and has no end.")
-    date = format_date(expires_at, format="long", locale=locale)
-    return t("Welcome! Your access is active until %(date)s.", date=date)
+        return t("Welcome! Your access is active and never expires.")
+    return t("Welcome! Your access is active until %(date)s.", date=t.date(expires_at))
 
 
 def refused(refusal: Refusal, locale: str) -> str:
     """Why a link did not work, and what to do."""
     t = translator(locale)
     return {
-        Refusal.INVALID: t("This link is not valid. Please use the newest link from your e-mail."),
-        Refusal.USED: t("This link was already used by another Telegram account."),
+        Refusal.INVALID: t("This link is not valid. The newest link is in your e-mail; or send /restore."),
+        Refusal.USED: t(
+            "This link was already used by another Telegram account. "
+            "If you have paid, send /restore to move your access to this account."
+        ),
         Refusal.EXPIRED: closed("expired", locale),
         Refusal.REVOKED: closed("revoked", locale),
     }[refusal]
@@ -89,8 +104,17 @@ def open_gate(locale: str) -> str:
     return translator(locale)("You have access. Enjoy!")
 
 
+def commands(locale: str) -> dict[str, str]:
+    """What each command does, in a few words."""
+    t = translator(locale)
+    return {
+        "status": t("Your access"),
+        "restore": t("Get your access back by e-mail"),
+        "help": t("What I understand"),
+    }
+
+
 def help_text(locale: str) -> str:
     """What the bot understands."""
-    return translator(locale)(
-        "/status shows your access.\n/help shows this list.\nTo get in, open the link from your payment e-mail."
-    )
+    lines = [f"/{name} — {what}" for name, what in commands(locale).items()]
+    return "\n".join([*lines, "", translator(locale)("To get in, open the link from your payment e-mail.")])

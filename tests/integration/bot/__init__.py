@@ -1,1 +1,1 @@
-"""The bot against the real API."""
+"""The bot over real connections: a Bot API, an API of ours, Valkey, all on loopback."""

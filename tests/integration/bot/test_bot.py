@@ -1,170 +1,191 @@
-"""The bot's dispatcher against the real API on a real database: each state of the gate, in both languages."""
+"""The bot against the real API on real databases: each state of the gate, and access that moves to another account."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
-from aiogram import Bot, Dispatcher
-from aiogram.client.session.base import BaseSession
-from aiogram.methods import SendMessage, TelegramMethod
-from aiogram.methods.base import TelegramType
-from aiogram.types import Chat, Message, Update, User
 
-from adapters.bot.api_client import PaywallApi
-from adapters.bot.dispatcher import create_dispatcher, load_router
+from adapters.bot.dispatcher import load_router
 
-from ..http.conftest import CHECKOUT, Service, service  # noqa: F401, TID252  - the API's fixture is the bot's too
+from ..http.conftest import service  # noqa: F401, TID252  - the API's fixture is the bot's too
+from ..http.service import INTERNAL, Service, token_of  # noqa: TID252  - as above
+from .conftest import ANNA, BOB, PAGES, World, labels
 
-
-class Recorder(BaseSession):
-    """Telegram's side of the wire, as far as the bot's answers go."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent: list[SendMessage] = []
-
-    async def make_request(
-        self,
-        bot: Bot,
-        method: TelegramMethod[TelegramType],
-        timeout: int | None = None,  # noqa: ASYNC109  - aiogram's signature
-    ) -> TelegramType:
-        """Remember what the bot says."""
-        assert isinstance(method, SendMessage)
-        self.sent.append(method)
-        chat = Chat(id=int(method.chat_id), type="private")
-        return Message(message_id=1, date=datetime.now(UTC), chat=chat, text=method.text)  # type: ignore[return-value]  # SendMessage's
-
-    async def stream_content(
-        self,
-        url: str,
-        headers: dict[str, Any] | None = None,
-        timeout: int = 30,  # noqa: ASYNC109  - as above
-        chunk_size: int = 65536,
-        raise_for_status: bool = True,
-    ) -> AsyncGenerator[bytes, None]:
-        """The bot downloads nothing."""
-        yield b""
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-
-class Talk:
-    """A person talking to the bot."""
-
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self.session = Recorder()
-        self.bot = Bot("123456:TEST", session=self.session)
-        self.dispatcher = dispatcher
-
-    async def say(self, text: str, *, user: int = 5, language: str = "en") -> SendMessage:
-        """Say something; the bot's one answer."""
-        self.session.sent.clear()
-        message = Message(
-            message_id=1,
-            date=datetime.now(UTC),
-            chat=Chat(id=user, type="private"),
-            from_user=User(id=user, is_bot=False, first_name="Anna", language_code=language),
-            text=text,
-        )
-        await self.dispatcher.feed_update(self.bot, Update(update_id=1, message=message))
-        (answer,) = self.session.sent
-        return answer
-
-
-def button(answer: SendMessage) -> tuple[str, str]:
-    """The one button's text and address."""
-    keyboard: Any = answer.reply_markup
-    ((only,),) = keyboard.inline_keyboard
-    return only.text, only.url
+ADDRESS = "anna@example.com"
 
 
 @pytest.fixture
-async def talk(service: Service) -> AsyncIterator[Talk]:  # noqa: F811  - the fixture
-    """The bot, with the API behind it."""
-    api = PaywallApi(base_url=str(service.client.base_url).rstrip("/"), internal_token="an internal token")
-    dispatcher = create_dispatcher(api=api, pay_url=None, public_base_url="https://pay.example.com", paid_router=None)
-    yield Talk(dispatcher)
-    await api.close()
+async def real(world: World, service: Service) -> AsyncIterator[World]:  # noqa: F811  - the fixture
+    """Telegram, and a bot that polls it, with the real API behind it."""
+    world.api.base_url = str(service.client.base_url).rstrip("/")
+    assert INTERNAL["X-Internal-Token"] == "an internal token"
+    async with world.polling_bot():
+        yield world
 
 
 @pytest.mark.parametrize(
-    ("language", "label", "stranger", "open_gate"),
+    ("user", "order_locale", "label", "words"),
     [
-        ("ru", "Оплатить доступ", "Этот бот — для участников", "У вас есть доступ"),
-        ("en", "Pay for access", "This bot is for paying members", "You have access"),
+        (
+            ANNA,
+            "ru",
+            "Оплатить доступ",
+            {
+                "stranger": "Этот бот — для участников",
+                "pending": "Оплата ещё не поступила",
+                "token_issued": "Оплата получена",
+                "active": "У вас есть доступ",
+                "until": "до 31 января 2026",
+                "expired": "Оплаченное время закончилось",
+            },
+        ),
+        (
+            BOB,
+            "en",
+            "Pay for access",
+            {
+                "stranger": "This bot is for paying members",
+                "pending": "has not arrived yet",
+                "token_issued": "You have paid",
+                "active": "You have access",
+                "until": "until January 31, 2026",
+                "expired": "Your paid time is over",
+            },
+        ),
     ],
 )
 async def test_gate_through_a_whole_life(
     *,
+    real: World,
     service: Service,  # noqa: F811  - the fixture
-    talk: Talk,
-    language: str,
+    user: int,
+    order_locale: str,
     label: str,
-    stranger: str,
-    open_gate: str,
+    words: dict[str, str],
 ) -> None:
     """No order, pending, token issued, active, expired: the button in every closed state, and only there."""
 
     async def closed(word: str) -> None:
         for text in ("hello", "/start", "/status"):
-            answer = await talk.say(text, language=language)
-            assert word in answer.text, (text, answer.text)
-            url = f"https://pay.example.com/pay?telegram_chat_id=5&locale={language}"
-            assert button(answer) == (label, url)
+            answer = await real.say(text, user=user)
+            assert word in answer.text
+            assert labels(answer) == [label]
+            url = f"{PAGES}/pay?telegram_chat_id={user}&locale={order_locale}"
+            assert await real.telegram.press(user, label) == url
 
-    await closed(stranger)
-    body = {**CHECKOUT, "telegram_chat_id": "5"}
-    started = (await service.post("/api/payment/checkout-session", body)).json()
-    await closed("не поступила" if language == "ru" else "not arrived")
+    await closed(words["stranger"])
+    started = await service.checkout(telegram_chat_id=str(user), locale=order_locale)
+    await closed(words["pending"])
     await service.webhook(service.paid(started))
-    await closed("Оплата получена" if language == "ru" else "You have paid")
-    ((order, _),) = await service.database.recent_orders(1)
-    welcome = await talk.say("/start " + service.tokens.issue(order.id, 1), language=language)
-    assert ("31 января 2026" if language == "ru" else "January 31, 2026") in welcome.text
+    await closed(words["token_issued"])
+    token = token_of(await service.link(started))
+    assert words["until"] in (await real.say(f"/start {token}", user=user)).text
     for text in ("hello", "/start", "/status"):
-        assert open_gate in (await talk.say(text, language=language)).text
+        answer = await real.say(text, user=user)
+        assert words["active"] in answer.text
+        assert labels(answer) == []
     service.clock.advance(timedelta(days=30))
-    await closed("закончилось" if language == "ru" else "is over")
+    await closed(words["expired"])
+
+
+async def test_order_s_language_goes_before_that_of_telegram(
+    real: World,
+    service: Service,  # noqa: F811  - the fixture
+) -> None:
+    """At the gate, at the commands and at the welcome: Bob has his Telegram in English and bought in Russian."""
+    started = await service.checkout(telegram_chat_id=str(BOB), locale="ru")
+    for text in ("hello", "/status", "/start"):
+        answer = await real.say(text)
+        assert "Оплата ещё не поступила" in answer.text
+        assert labels(answer) == ["Оплатить доступ"]
+    assert "Что я умею" in (await real.say("/help")).text
+    await service.webhook(service.paid(started))
+    assert "Добро пожаловать" in (await real.say("/start " + token_of(await service.link(started)))).text
+    assert "У вас есть доступ" in (await real.say("hello")).text
+
+
+async def test_access_is_restored_on_another_account(
+    real: World,
+    service: Service,  # noqa: F811  - the fixture
+) -> None:
+    """The account that had it keeps it until the code was right, and loses it then; its old link is worthless."""
+    started = await service.buy(locale="en")
+    token = token_of(await service.link(started))
+    assert "Welcome!" in (await real.say(f"/start {token}", user=ANNA)).text
+    assert "already used" in (await real.say(f"/start {token}")).text
+    await real.say("/restore")
+    assert "is on its way" in (await real.say("Anna@Example.com")).text
+    code = await service.code(ADDRESS)
+    wrong = "000000" if code != "000000" else "000001"
+    assert "does not fit" in (await real.say(wrong)).text
+    assert "You have access" in (await real.say("hello", user=ANNA)).text
+    assert (await real.say(code)).text == "Welcome back! Your access is active."
+    assert "You have access" in (await real.say("hello")).text
+    assert labels(await real.say("hello", user=ANNA)) == ["Оплатить доступ"]
+    assert "недействительна" in (await real.say(f"/start {token}", user=ANNA)).text
+
+
+async def test_unknown_address_hears_the_same_as_a_known_one(
+    real: World,
+    service: Service,  # noqa: F811  - the fixture
+) -> None:
+    """Word for word, at every step; the fifth wrong code is the last."""
+    await service.buy()
+    heard = []
+    for address, user in ((ADDRESS, BOB), ("nobody@example.com", BOB)):
+        answers = [await real.say("/restore", user=user), await real.say(address, user=user)]
+        answers += [await real.press("Send a new code", user=user)]
+        answers += [await real.say("000000" if n % 2 else "000001", user=user) for n in range(5)]
+        heard.append([(answer.text, labels(answer)) for answer in answers])
+    assert heard[0] == heard[1]
+    assert "in 60 seconds" in heard[0][2][0]
+    assert "does not work any more" in heard[0][-1][0]
+
+
+async def test_address_that_paid_for_nothing_that_stands_is_told_so(
+    real: World,
+    service: Service,  # noqa: F811  - the fixture
+) -> None:
+    """The money went back; the address is proven all the same."""
+    started = await service.buy()
+    await service.refund(started)
+    await real.say("/restore")
+    await real.say(ADDRESS)
+    answer = await real.say(await service.code(ADDRESS))
+    assert "no access is paid for with it" in answer.text
+    assert labels(answer) == ["Pay for access", "Cancel"]
+
+
+async def test_address_is_checked_by_the_api(real: World) -> None:
+    """What is no address is asked for again."""
+    await real.say("/restore")
+    for text in ("anna", "anna@", "anna@example"):
+        assert "name@example.com" in (await real.say(text)).text
 
 
 @pytest.mark.parametrize("token", ["x", "x" * 62])
-async def test_bad_token_is_told_so(talk: Talk, token: str) -> None:
+async def test_bad_token_is_told_so(real: World, token: str) -> None:
     """With the button, and nobody let in."""
-    answer = await talk.say(f"/start {token}")
+    answer = await real.say(f"/start {token}")
     assert "not valid" in answer.text
-    assert button(answer)[0] == "Pay for access"
+    assert labels(answer) == ["Pay for access"]
 
 
-async def test_second_account_is_refused(service: Service, talk: Talk) -> None:  # noqa: F811  - the fixture
-    """The link was used; the first account stays."""
-    await service.buy()
-    ((order, _),) = await service.database.recent_orders(1)
-    token = service.tokens.issue(order.id, 1)
-    assert "Welcome" in (await talk.say(f"/start {token}")).text
-    assert "Welcome" in (await talk.say(f"/start {token}")).text
-    assert "already used" in (await talk.say(f"/start {token}", user=6)).text
+async def test_silent_api_lets_nobody_in(world: World) -> None:
+    """A polite word, never access and never a traceback; what needs no API works."""
+    world.api.base_url = "http://127.0.0.1:9"
+    async with world.polling_bot():
+        for text in ("hello", "/start", "/status", "/start " + "x" * 62):
+            assert "try again" in (await world.say(text)).text
+        assert "/status" in (await world.say("/help")).text
 
 
-async def test_silent_api_lets_nobody_in() -> None:
-    """A polite word, never access and never a traceback."""
-    api = PaywallApi(base_url="http://127.0.0.1:9", internal_token="x")
-    talk = Talk(create_dispatcher(api=api, pay_url=None, public_base_url="https://x.example", paid_router=None))
-    for text in ("hello", "/start", "/status", "/start " + "x" * 62):
-        assert "try again" in (await talk.say(text)).text
-    assert "/status" in (await talk.say("/help")).text
-    await api.close()
-
-
-async def test_operator_s_own_pay_address_is_used_as_it_is(service: Service) -> None:  # noqa: F811  - the fixture
+async def test_operator_s_own_pay_address_is_used_as_it_is(world: World) -> None:
     """`BOT_PAY_URL` to the letter."""
-    api = PaywallApi(base_url=str(service.client.base_url).rstrip("/"), internal_token="an internal token")
     pay = "https://quiz.example.com/?a=1"
-    talk = Talk(create_dispatcher(api=api, pay_url=pay, public_base_url="https://x.example", paid_router=None))
-    assert button(await talk.say("hello"))[1] == pay
-    await api.close()
+    async with world.polling_bot(pay_url=pay):
+        assert labels(await world.say("hello")) == ["Pay for access"]
+        assert await world.telegram.press(BOB, "Pay for access") == pay
 
 
 @pytest.mark.parametrize("path", ["nothing", "no.such.module:router", "json:nothing", "json:loads", ":x"])
