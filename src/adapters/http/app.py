@@ -1,70 +1,110 @@
-"""The HTTP application: routes, pages, errors, limits and headers put together."""
+"""The HTTP application: calls, pages, errors, limits and headers put together."""
 
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from litestar import Litestar, asgi
+from litestar import Litestar, Request, asgi
 from litestar.config.cors import CORSConfig
-from litestar.datastructures import MutableScopeHeaders
 from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin, ScalarRenderPlugin
 from litestar.types import (
     ASGIApp,
-    BeforeMessageSendHookHandler,
     ControllerRouterHandler,
+    LifeSpanReceive,
+    LifeSpanScope,
+    LifeSpanSend,
     Message,
     Receive,
     Scope,
     Send,
 )
+from litestar.utils import normalize_path
 
-from adapters.http.api import api_routes
+from adapters.http.assets import static_routes
+from adapters.http.calls import api_routes
 from adapters.http.dependencies import HttpDependencies
-from adapters.http.pages.routes import page_routes
+from adapters.http.fields import InvalidFields, read_document
+from adapters.http.headers import security_headers
+from adapters.http.openapi import openapi_config
+from adapters.http.pages import page_routes
 from adapters.http.problems import (
     ProblemError,
     on_core_error,
-    on_deep_nesting,
     on_framework_error,
+    on_invalid_fields,
     on_problem,
     on_unexpected,
 )
+from adapters.http.rate_limits import STORE, Callers, Limiter, SurvivingStore
+from adapters.http.schema_page import DocumentPlugin, SchemaPagePlugin
 from paywall_core.errors import PaywallError
 
 MAX_BODY_BYTES: Final = 64 * 1024
-_SCHEMA_CSP: Final = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net; "
-    "style-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net; font-src https: data:; img-src 'self' data: https:"
-)
+_TELLS_SOMETHING: Final = "/api/tracking/"
 
 
 def create_app(dependencies: HttpDependencies, *, bot_webhook: ASGIApp | None = None) -> Litestar:
     """The application; with `bot_webhook` Telegram's updates are taken under `/tg/webhook/` too."""
-    handlers: list[ControllerRouterHandler] = [api_routes(dependencies), *page_routes(dependencies)]
+    callers = Callers(dependencies.trusted_proxies)
+    limiter = Limiter(callers)
+    handlers: list[ControllerRouterHandler] = [
+        api_routes(dependencies, callers=callers, limiter=limiter),
+        *page_routes(dependencies, limiter=limiter),
+        static_routes(),
+    ]
     if bot_webhook is not None:
         handlers.append(_mounted(bot_webhook))
-    return Litestar(
+    return _Application(
         route_handlers=handlers,
+        request_class=_ApiRequest,
         exception_handlers={
             PaywallError: on_core_error,
             ProblemError: on_problem,
+            InvalidFields: on_invalid_fields,
             HTTPException: on_framework_error,
-            RecursionError: on_deep_nesting,
             Exception: on_unexpected,
         },
         request_max_body_size=MAX_BODY_BYTES,
-        before_send=[_security_headers(dependencies)],
+        before_send=[security_headers(dependencies)],
         cors_config=_cors(dependencies),
-        openapi_config=OpenAPIConfig(
-            title="Paywall",
-            version="0.1.0",
-            path="/schema",
-            render_plugins=[ScalarRenderPlugin(), JsonRenderPlugin()],
-        ),
+        openapi_config=openapi_config(SchemaPagePlugin(), DocumentPlugin()),
+        stores={STORE: SurvivingStore(dependencies.store)},
         logging_config=None,
         debug=False,
     )
+
+
+class _ApiRequest(Request[Any, Any, Any]):
+    """Reads a JSON body as the handler's shape, with our own words for what is wrong with it."""
+
+    async def json(self) -> Any:
+        field = self.route_handler.parsed_data_field
+        if field is None:
+            raise TypeError("only a handler with a body reads one")
+        return read_document(await self.body(), field.annotation)
+
+
+class _Application(Litestar):
+    """Answers HEAD as it would GET, without the body: Litestar by itself would not."""
+
+    async def __call__(
+        self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
+    ) -> None:
+        call: Any = scope  # ASGI's types tell the kinds of scope apart, but not by what is asked here
+        if call["type"] == "http" and call["method"] == "HEAD" and not _tells(call["path"]):
+            call, send = {**call, "method": "GET"}, _without_body(send)
+        await super().__call__(call, receive, send)
+
+
+def _tells(path: str) -> bool:
+    """Whether a GET tells us something: to ask about such a call is not to make it."""
+    return normalize_path(path).startswith(_TELLS_SOMETHING)
+
+
+def _without_body(send: Any) -> Send:
+    async def headers_only(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return headers_only
 
 
 def _mounted(app: ASGIApp) -> ControllerRouterHandler:
@@ -76,32 +116,11 @@ def _mounted(app: ASGIApp) -> ControllerRouterHandler:
 
 
 def _cors(dependencies: HttpDependencies) -> CORSConfig:
+    """Scripts of our own pages and of the operator's other sites may call; none may send the internal token."""
     parts = urlsplit(dependencies.public_base_url)
     return CORSConfig(
         allow_origins=[f"{parts.scheme}://{parts.netloc}", *dependencies.cors_origins],
         allow_methods=["GET", "POST"],
         allow_headers=["content-type"],
+        expose_headers=["Retry-After"],
     )
-
-
-def _security_headers(dependencies: HttpDependencies) -> BeforeMessageSendHookHandler:
-    """Headers for every answer, errors included. A page may send its form to us and on to a checkout, nowhere else."""
-    targets = " ".join(["'self'", "https:", *dependencies.checkout_origins])
-    policy = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        f"form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
-    )
-
-    async def add(message: Message, scope: Scope) -> None:
-        if message["type"] != "http.response.start":
-            return
-        headers = MutableScopeHeaders.from_message(message)
-        path = scope["path"]
-        headers["Content-Security-Policy"] = _SCHEMA_CSP if path.startswith("/schema") else policy
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["X-Frame-Options"] = "DENY"
-        headers["Referrer-Policy"] = "no-referrer"
-        if not path.startswith("/static/"):
-            headers["Cache-Control"] = "no-store"
-
-    return add

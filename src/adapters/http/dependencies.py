@@ -3,14 +3,23 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from litestar.stores.base import Store
+
+from adapters.http.client_address import Network
+from adapters.http.rate_limits import RateLimits
+from paywall_core.locales import Locales
 from paywall_core.plans import PlanCatalogue
 from paywall_core.ports.clock import Clock
 from paywall_core.ports.payments import PaymentGateway, PaymentWebhook
 from paywall_core.use_cases.access_status import GetAccessStatus
 from paywall_core.use_cases.activate_access import ActivateAccess
+from paywall_core.use_cases.confirm_restore import ConfirmRestore
+from paywall_core.use_cases.customer_portal import OpenCustomerPortal
 from paywall_core.use_cases.record_payment import RecordPayment
+from paywall_core.use_cases.request_restore import RequestRestore
 from paywall_core.use_cases.session_status import GetSessionStatus
 from paywall_core.use_cases.start_checkout import StartCheckout
+from paywall_core.use_cases.track_event import TrackAd, TrackFunnel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +29,14 @@ class HttpDependencies:
     Attributes:
         readiness: whether the database answers and its schema is current.
         internal_tokens: accepted values of `X-Internal-Token`, newest first.
+        locales: the languages of the pages, and the one where nobody asks for any.
+        public_base_url: where customers find the pages.
         bot_url: link to the bot without a token, for a customer who is in already.
         checkout_origins: where a browser may be sent to pay, besides any https address.
         cors_origins: other sites whose scripts may call the API.
-        on_recorded: called after something may have been written to the outbox.
+        rate_limits: how often one client address may ask.
+        store: where that is counted; shared when several processes serve one address.
+        trusted_proxies: whose `X-Forwarded-For` is believed.
     """
 
     start_checkout: StartCheckout
@@ -31,15 +44,22 @@ class HttpDependencies:
     session_status: GetSessionStatus
     activate_access: ActivateAccess
     access_status: GetAccessStatus
+    request_restore: RequestRestore
+    confirm_restore: ConfirmRestore
+    customer_portal: OpenCustomerPortal
+    track_funnel: TrackFunnel
+    track_ad: TrackAd
     webhook: PaymentWebhook
     gateway: PaymentGateway
     plans: PlanCatalogue
     clock: Clock
     readiness: Callable[[], Awaitable[bool]]
     internal_tokens: Sequence[str]
-    default_locale: str
+    locales: Locales
     public_base_url: str
     bot_url: str
     checkout_origins: Sequence[str]
     cors_origins: Sequence[str]
-    on_recorded: Callable[[], None]
+    rate_limits: RateLimits
+    store: Store
+    trusted_proxies: Sequence[Network]

@@ -11,9 +11,11 @@ class SuccessView(Struct, frozen=True, kw_only=True):
     """What the success page shows.
 
     Attributes:
-        kind: for styles and tests: `waiting`, `ready`, `active`, `mailed`, `failed` or `over`.
+        kind: for styles and tests: `waiting`, `delayed`, `ready`, `active`, `mailed`, `failed` or `over`.
         title, text: what happened, and what to do next.
         button, url: the one thing to press, or empty.
+        lost: whether the way to a new link is shown.
+        refresh_seconds: how long the page may wait at most before it asks again; 0: nothing will change by itself.
     """
 
     kind: str
@@ -21,10 +23,19 @@ class SuccessView(Struct, frozen=True, kw_only=True):
     text: str
     button: str = ""
     url: str = ""
+    lost: bool = False
+    refresh_seconds: int = 0
 
 
-def success_view(status: SessionStatus, t: Translate, *, bot_url: str) -> SuccessView:
-    """The words for a session's status."""
+def success_view(status: SessionStatus, t: Translate, *, bot_url: str, pay_url: str) -> SuccessView:
+    """The words for a session's status.
+
+    Args:
+        status: how the session stands.
+        t: the customer's language.
+        bot_url: into the bot, for whoever is in already.
+        pay_url: back to the plans, with what was chosen before.
+    """
     if status.activation_link is not None:
         return SuccessView(
             kind="ready",
@@ -46,6 +57,7 @@ def success_view(status: SessionStatus, t: Translate, *, bot_url: str) -> Succes
             kind="mailed",
             title=t("Your payment is here"),
             text=t("Your personal link is in the e-mail that we sent you after the payment."),
+            lost=True,
         )
     if status.fulfillment_status is FulfillmentStatus.FAILED:
         return SuccessView(
@@ -53,7 +65,7 @@ def success_view(status: SessionStatus, t: Translate, *, bot_url: str) -> Succes
             title=t("The payment did not go through"),
             text=t("Nothing was charged. You can try again, perhaps with another card."),
             button=t("Try again"),
-            url="/pay",
+            url=pay_url,
         )
     if status.access_status in (State.EXPIRED, State.REVOKED):
         return SuccessView(
@@ -61,10 +73,26 @@ def success_view(status: SessionStatus, t: Translate, *, bot_url: str) -> Succes
             title=t("This access has ended"),
             text=t("You are welcome to come back at any time."),
             button=t("Choose a plan"),
-            url="/pay",
+            url=pay_url,
+            lost=True,
+        )
+    return _unpaid(status, t)
+
+
+def _unpaid(status: SessionStatus, t: Translate) -> SuccessView:
+    if status.checkout_completed:
+        return SuccessView(
+            kind="delayed",
+            refresh_seconds=60,
+            title=t("Your payment is on its way"),
+            text=t(
+                "You have done your part; your bank may take some days to send the money. "
+                "You can close this page: as soon as the money is here, we will e-mail you the link."
+            ),
         )
     return SuccessView(
         kind="waiting",
+        refresh_seconds=5,
         title=t("We are waiting for your payment"),
         text=t(
             "Usually this takes a few seconds; a bank transfer may take some days. "

@@ -2,7 +2,7 @@
 "use strict";
 const section = document.querySelector("[data-session]");
 const url = "/api/payment/session-status?session_id=" + encodeURIComponent(section.dataset.session);
-const LONGEST_MS = 5000;
+const longest = Number(section.dataset.longestMs);
 let wait = 1500;
 let first = null;
 
@@ -21,7 +21,7 @@ async function ask() {
   } catch {
     // The network is away; the next question may get through.
   }
-  wait = Math.min(wait * 1.2, LONGEST_MS);
+  wait = Math.min(wait * 1.2, longest);
   setTimeout(ask, wait);
 }
 
