@@ -5,13 +5,16 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import click
 
+from entrypoints.lifetime import stop_on_signals
 from entrypoints.logs import configure_logs
 from entrypoints.settings import Role, SettingError, Settings, load_settings, read_environment
 from paywall_core.lifecycle import diagram
+
+_PORT: Final = click.IntRange(0, 65535)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,7 +50,7 @@ def worker() -> None:
 @main.command()
 def bot() -> None:
     """The Telegram bot."""
-    from entrypoints.processes import run_bot  # noqa: PLC0415  - as in `serve`
+    from entrypoints.bot import run_bot  # noqa: PLC0415  - as in `serve`
 
     _run(Role.BOT, run_bot)
 
@@ -69,14 +72,56 @@ def migrate(*, check: bool) -> None:
 
 
 @main.command()
+@click.option("--port", type=_PORT, default=8400, show_default=True, help="Of the console; 0: any free one.")
+@click.option("--product-port", type=_PORT, default=8000, show_default=True, help="Of the pages and the API; 0: any.")
+@click.option("--bot-mode", type=click.Choice(["polling", "webhook"]), default="polling", show_default=True)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the database in this directory. Without it nothing is left behind.",
+)
+def sandbox(*, port: int, product_port: int, bot_mode: str, data: Path | None) -> None:
+    """The whole product on this machine with no account anywhere; prints one address to open."""
+    try:
+        from entrypoints.sandbox import run  # noqa: PLC0415  - as in `serve`
+    except ModuleNotFoundError as error:
+        _refuse(f"the sandbox needs {error.name}: install `paywall[sandbox]`")
+    log_format = os.environ.get("LOG_FORMAT", "").strip() or "console"
+    options = run.SandboxOptions(
+        port=port, product_port=product_port, bot_mode=bot_mode, data=data, log_format=log_format
+    )
+    configure_logs(log_format)
+    run.forget_proxies()
+
+    async def play() -> None:
+        async with stop_on_signals() as stop:
+            await run.run_sandbox(options, stop, _invite)
+
+    try:
+        asyncio.run(play())
+    except (run.SandboxOptionError, SettingError) as error:
+        _refuse(error)
+
+
+def _invite(url: str) -> None:
+    click.echo(f'Open {url} and press "Open the pay page". Ctrl-C ends the sandbox.')
+
+
+@main.command()
 def lifecycle() -> None:
     """The order's state diagram (Mermaid), drawn from the code."""
     click.echo(diagram(), nl=False)
 
 
-def _run(role: Role, start: Callable[[Settings, asyncio.Event], Awaitable[None]]) -> None:
-    from entrypoints.processes import stop_on_signals  # noqa: PLC0415  - as in `serve`
+@main.command()
+def openapi() -> None:
+    """The API's OpenAPI document (JSON), made from the code; needs no settings."""
+    from entrypoints.openapi import document  # noqa: PLC0415  - as in `serve`
 
+    click.echo(document(), nl=False)
+
+
+def _run(role: Role, start: Callable[[Settings, asyncio.Event], Awaitable[None]]) -> None:
     settings = _settings(role)
     configure_logs(settings.log_format)
 
@@ -100,6 +145,6 @@ def _settings(role: Role) -> Settings:
         _refuse(error)
 
 
-def _refuse(error: BaseException) -> NoReturn:
+def _refuse(error: BaseException | str) -> NoReturn:
     click.echo(f"paywall: {error}", err=True)
     sys.exit(2)

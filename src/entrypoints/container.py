@@ -3,37 +3,56 @@
 Everything is built synchronously and connects to nothing; what must be closed is closed by `processes.py`.
 """
 
+import asyncio
 import secrets
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from dependency_injector import containers, providers
+from litestar.stores.base import Store
+from litestar.stores.memory import MemoryStore
+from litestar.stores.redis import RedisStore
+from redis.asyncio import Redis
 
 from adapters.bot.api_client import PaywallApi
 from adapters.bot.messenger import TelegramAccessMessenger
 from adapters.db.database import Database
 from adapters.http.dependencies import HttpDependencies
-from adapters.smtp.mailer import SmtpAccessMailer
+from adapters.http.rate_limits import Rate, RateLimits
+from adapters.smtp.mailer import SmtpMailer
+from adapters.smtp.server import SmtpServer
 from adapters.stripe.client import StripePaymentGateway
+from adapters.stripe.portal import StripeCustomerPortal
 from adapters.stripe.webhook import StripeWebhook
+from adapters.tracking.meta import MetaConversions
 from adapters.tracking.mobi_slon import MobiSlonTracker
-from entrypoints.settings import Settings
+from entrypoints.settings import RateSetting, Settings
 from entrypoints.worker import Worker
 from paywall_core.access_token import AccessTokens
 from paywall_core.activation_link import ActivationLinks
 from paywall_core.facts import Mode, Terms
+from paywall_core.one_time_code import OneTimeCodes
 from paywall_core.plans import Plan, PlanCatalogue
 from paywall_core.ports.clock import Clock, Randomness
 from paywall_core.use_cases.access_status import GetAccessStatus
 from paywall_core.use_cases.activate_access import ActivateAccess
+from paywall_core.use_cases.confirm_restore import ConfirmRestore
+from paywall_core.use_cases.customer_portal import OpenCustomerPortal
 from paywall_core.use_cases.deliver_outbox import DeliverOutbox, RetryPolicy
+from paywall_core.use_cases.deliveries import Channels, Deliveries
+from paywall_core.use_cases.forget_challenges import ForgetChallenges
 from paywall_core.use_cases.record_payment import RecordPayment
+from paywall_core.use_cases.request_restore import RequestRestore
 from paywall_core.use_cases.session_status import GetSessionStatus
 from paywall_core.use_cases.start_checkout import StartCheckout
 from paywall_core.use_cases.sweep_lapsed import SweepLapsed
+from paywall_core.use_cases.track_event import TrackAd, TrackFunnel
+
+_REDIS_SECONDS: Final = 2.0
 
 
 class SystemClock(Clock):
@@ -72,18 +91,14 @@ def plan_catalogue(settings: Settings) -> PlanCatalogue:
     )
 
 
-def _mailer(settings: Settings) -> SmtpAccessMailer | None:
+def _mailer(settings: Settings) -> SmtpMailer | None:
     smtp = settings.smtp
     if smtp is None:
         return None
-    return SmtpAccessMailer(
-        host=smtp.host,
-        port=smtp.port,
-        starttls=smtp.starttls,
-        username=smtp.username,
-        password=smtp.password,
-        sender=smtp.sender,
+    server = SmtpServer(
+        host=smtp.host, port=smtp.port, starttls=smtp.starttls, username=smtp.username, password=smtp.password
     )
+    return SmtpMailer(server=server, sender=smtp.sender, public_base_url=settings.public_base_url)
 
 
 def _messenger(settings: Settings) -> TelegramAccessMessenger | None:
@@ -91,8 +106,49 @@ def _messenger(settings: Settings) -> TelegramAccessMessenger | None:
     return None if bot.token is None else TelegramAccessMessenger(token=bot.token, api_base=bot.api_base)
 
 
-def _sale_tracker(settings: Settings) -> MobiSlonTracker | None:
+def _click_tracker(settings: Settings) -> MobiSlonTracker | None:
     return None if settings.mobi_slon_url is None else MobiSlonTracker(settings.mobi_slon_url)
+
+
+def _ad_platform(settings: Settings) -> MetaConversions | None:
+    meta = settings.meta
+    if meta is None:
+        return None
+    return MetaConversions(
+        pixel_id=meta.pixel_id,
+        access_token=meta.access_token,
+        api_version=meta.api_version,
+        api_base=meta.api_base,
+        source_url=f"{settings.public_base_url}/pay",
+    )
+
+
+def _portal(settings: Settings, clock: Clock) -> StripeCustomerPortal:
+    stripe = settings.stripe
+    return StripeCustomerPortal(api_key=stripe.secret_key, api_base=stripe.api_base, clock=clock)
+
+
+def _rate(setting: RateSetting | None) -> Rate | None:
+    return None if setting is None else Rate(requests=setting.requests, unit=setting.unit)
+
+
+def _rate_limits(settings: Settings) -> RateLimits:
+    limits = settings.rate_limits
+    return RateLimits(
+        checkout=_rate(limits.checkout),
+        status=_rate(limits.status),
+        activation=_rate(limits.activation),
+        restore=_rate(limits.restore),
+        tracking=_rate(limits.tracking),
+    )
+
+
+def _store(settings: Settings) -> Store:
+    """Where rate limits are counted: in this process, or where all of them can see it."""
+    if settings.redis_url is None:
+        return MemoryStore()
+    redis = Redis.from_url(settings.redis_url, socket_timeout=_REDIS_SECONDS, socket_connect_timeout=_REDIS_SECONDS)
+    return RedisStore(redis, namespace="PAYWALL", handle_client_shutdown=True)
 
 
 def _gateway(settings: Settings, clock: Clock) -> StripePaymentGateway:
@@ -123,12 +179,14 @@ class Container(containers.DeclarativeContainer):
 
     clock = providers.Singleton(SystemClock)
     randomness = providers.Singleton(SystemRandomness)
-    database = providers.Singleton(Database, settings.provided.database_url)
+    outbox_bell = providers.Singleton(asyncio.Event)
+    database = providers.Singleton(Database, settings.provided.database_url, on_enqueued=outbox_bell.provided.set)
     unit_of_work = database.provided.unit_of_work
     directory = database.provided.directory
 
     plans = providers.Singleton(plan_catalogue, settings)
     tokens = providers.Singleton(AccessTokens, settings.provided.token_secrets)
+    codes = providers.Singleton(OneTimeCodes, settings.provided.token_secrets)
     links = providers.Singleton(
         ActivationLinks,
         tokens=tokens,
@@ -140,7 +198,10 @@ class Container(containers.DeclarativeContainer):
     webhook = providers.Singleton(StripeWebhook, settings.provided.stripe.webhook_secrets)
     mailer = providers.Singleton(_mailer, settings)
     messenger = providers.Singleton(_messenger, settings)
-    sale_tracker = providers.Singleton(_sale_tracker, settings)
+    click_tracker = providers.Singleton(_click_tracker, settings)
+    ad_platform = providers.Singleton(_ad_platform, settings)
+    portal = providers.Singleton(_portal, settings, clock)
+    store = providers.Singleton(_store, settings)
 
     start_checkout = providers.Singleton(
         StartCheckout,
@@ -149,7 +210,7 @@ class Container(containers.DeclarativeContainer):
         plans=plans,
         clock=clock,
         randomness=randomness,
-        default_locale=settings.provided.default_locale,
+        locales=settings.provided.locales,
     )
     record_payment = providers.Singleton(RecordPayment, unit_of_work=unit_of_work, clock=clock)
     session_status = providers.Singleton(
@@ -163,13 +224,41 @@ class Container(containers.DeclarativeContainer):
     activate_access = providers.Singleton(ActivateAccess, unit_of_work=unit_of_work, tokens=tokens, clock=clock)
     access_status = providers.Singleton(GetAccessStatus, directory=directory, clock=clock)
     sweep_lapsed = providers.Singleton(SweepLapsed, unit_of_work=unit_of_work, clock=clock)
+    forget_challenges = providers.Singleton(ForgetChallenges, unit_of_work=unit_of_work, clock=clock)
+    request_restore = providers.Singleton(RequestRestore, unit_of_work=unit_of_work, clock=clock, randomness=randomness)
+    confirm_restore = providers.Singleton(
+        ConfirmRestore, unit_of_work=unit_of_work, codes=codes, links=links, clock=clock
+    )
+    customer_portal = providers.Singleton(OpenCustomerPortal, portal=portal)
+    track_funnel = providers.Singleton(
+        TrackFunnel,
+        unit_of_work=unit_of_work,
+        directory=directory,
+        clock=clock,
+        randomness=randomness,
+        configured=providers.Callable(lambda s: s.mobi_slon_url is not None, settings),
+    )
+    track_ad = providers.Singleton(
+        TrackAd,
+        unit_of_work=unit_of_work,
+        clock=clock,
+        randomness=randomness,
+        configured=providers.Callable(lambda s: s.meta is not None, settings),
+        names=providers.Callable(lambda s: () if s.meta is None else s.meta.event_names, settings),
+    )
+    channels = providers.Singleton(
+        Channels,
+        access_mailer=mailer,
+        code_mailer=mailer,
+        chat_messenger=messenger,
+        click_tracker=click_tracker,
+        ad_platform=ad_platform,
+    )
+    deliveries = providers.Singleton(Deliveries, channels=channels, links=links, codes=codes)
     deliver_outbox = providers.Singleton(
         DeliverOutbox,
         unit_of_work=unit_of_work,
-        mailer=mailer,
-        messenger=messenger,
-        sale_tracker=sale_tracker,
-        links=links,
+        deliveries=deliveries,
         clock=clock,
         randomness=randomness,
         policy=RetryPolicy(),
@@ -177,7 +266,14 @@ class Container(containers.DeclarativeContainer):
 
     bot_url = providers.Callable(lambda s: f"{s.bot.link_base}/{s.bot.username}", settings)
     checkout_origins = providers.Callable(_checkout_origins, settings)
-    worker = providers.Singleton(Worker, deliver_outbox=deliver_outbox, sweep_lapsed=sweep_lapsed)
+    rate_limits = providers.Singleton(_rate_limits, settings)
+    worker = providers.Singleton(
+        Worker,
+        deliver_outbox=deliver_outbox,
+        sweep_lapsed=sweep_lapsed,
+        forget_challenges=forget_challenges,
+        awake=outbox_bell,
+    )
     http_dependencies = providers.Singleton(
         HttpDependencies,
         start_checkout=start_checkout,
@@ -191,12 +287,19 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         readiness=database.provided.is_ready,
         internal_tokens=settings.provided.internal_tokens,
-        default_locale=settings.provided.default_locale,
+        locales=settings.provided.locales,
         public_base_url=settings.provided.public_base_url,
         bot_url=bot_url,
         checkout_origins=checkout_origins,
         cors_origins=settings.provided.cors_origins,
-        on_recorded=worker.provided.wake,
+        request_restore=request_restore,
+        confirm_restore=confirm_restore,
+        customer_portal=customer_portal,
+        track_funnel=track_funnel,
+        track_ad=track_ad,
+        rate_limits=rate_limits,
+        store=store,
+        trusted_proxies=settings.provided.trusted_proxies,
     )
     api_client = providers.Singleton(
         PaywallApi,

@@ -7,19 +7,24 @@ A missing or malformed setting is one line that names it and says what it should
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from msgspec import Struct
 
+from adapters.i18n import spoken
 from paywall_core.errors import InvalidInput
-from paywall_core.locales import LOCALES
+from paywall_core.locales import Locales
 
 _T = TypeVar("_T")
 _MIN_SECRET_CHARACTERS: Final = 16
 _MAX_PORT: Final = 65535
+
+Network: TypeAlias = IPv4Network | IPv6Network
+Unit: TypeAlias = Literal["second", "minute", "hour", "day"]
 
 
 class SettingError(Exception):
@@ -71,6 +76,33 @@ class BotSettings(Struct, frozen=True, kw_only=True):
     link_base: str
 
 
+class RateSetting(Struct, frozen=True, kw_only=True):
+    """So many requests of one client address in a unit of time: `second`, `minute`, `hour` or `day`."""
+
+    requests: int
+    unit: Unit
+
+
+class RateLimitSettings(Struct, frozen=True, kw_only=True):
+    """A limit for each group of calls; None: off."""
+
+    checkout: RateSetting | None
+    status: RateSetting | None
+    activation: RateSetting | None
+    restore: RateSetting | None
+    tracking: RateSetting | None
+
+
+class MetaSettings(Struct, frozen=True, kw_only=True):
+    """Meta's Conversions API; see the README. `event_names` empty: any name is taken."""
+
+    pixel_id: str
+    access_token: str
+    api_version: str
+    api_base: str | None
+    event_names: tuple[str, ...]
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings of one process. What its role does not use may be empty."""
 
@@ -81,14 +113,18 @@ class Settings(Struct, frozen=True, kw_only=True):
     token_secrets: tuple[bytes, ...]
     http_host: str
     http_port: int
+    trusted_proxies: tuple[Network, ...]
     cors_origins: tuple[str, ...]
-    default_locale: str
+    rate_limits: RateLimitSettings
+    locales: Locales
     one_time_basic_days: int | None
     grace_hours: int
     stripe: StripeSettings
     smtp: SmtpSettings | None
     bot: BotSettings
+    meta: MetaSettings | None
     mobi_slon_url: str | None
+    redis_url: str | None
     log_format: str
 
     def __repr__(self) -> str:
@@ -128,14 +164,24 @@ class _Reader:
             token_secrets=tuple(s.encode() for s in self._get("TOKEN_SECRET", _secrets, needed_by=core)),
             http_host=self._get("HTTP_HOST", str, default="127.0.0.1"),
             http_port=self._get("HTTP_PORT", _port, default="8000"),
+            trusted_proxies=self._get("TRUSTED_PROXIES", _networks, default=""),
             cors_origins=self._get("CORS_ORIGINS", _origins, default=""),
-            default_locale=self._get("DEFAULT_LOCALE", _one_of(*LOCALES), default="ru"),
+            rate_limits=RateLimitSettings(
+                checkout=self._get("RATE_LIMIT_CHECKOUT", _rate, default="20/minute"),
+                status=self._get("RATE_LIMIT_STATUS", _rate, default="240/minute"),
+                activation=self._get("RATE_LIMIT_ACTIVATION", _rate, default="20/minute"),
+                restore=self._get("RATE_LIMIT_RESTORE", _rate, default="20/hour"),
+                tracking=self._get("RATE_LIMIT_TRACKING", _rate, default="120/minute"),
+            ),
+            locales=Locales(supported=spoken(), default=self._get("DEFAULT_LOCALE", _one_of(*spoken()), default="ru")),
             one_time_basic_days=self._get("ONE_TIME_BASIC_DAYS", _days, default=""),
             grace_hours=self._get("SUBSCRIPTION_GRACE_HOURS", _whole_number, default="72"),
             stripe=self._stripe(web),
             smtp=self._smtp(),
             bot=self._bot(core),
+            meta=self._meta(),
             mobi_slon_url=self._get("MOBI_SLON_POSTBACK_URL", _postback, default="") or None,
+            redis_url=self._get("REDIS_URL", _redis_url, default="") or None,
             log_format=self._get("LOG_FORMAT", _one_of("console", "json"), default="console"),
         )
 
@@ -162,6 +208,18 @@ class _Reader:
             username=username,
             password=self._get("SMTP_PASSWORD", str, default="" if username is None else None) or None,
             sender=self._get("SMTP_FROM", _sender, default=username),
+        )
+
+    def _meta(self) -> MetaSettings | None:
+        """On when the pixel or its token is there; then both must be."""
+        if not any(self._environ.get(name, "").strip() for name in ("META_PIXEL_ID", "META_ACCESS_TOKEN")):
+            return None
+        return MetaSettings(
+            pixel_id=self._get("META_PIXEL_ID", _digits),
+            access_token=self._get("META_ACCESS_TOKEN", _one_word),
+            api_version=self._get("META_GRAPH_API_VERSION", _graph_version, default="v18.0"),
+            api_base=self._get("META_API_BASE", _url, default="") or None,
+            event_names=self._get("META_EVENT_NAMES", _names, default=""),
         )
 
     def _bot(self, needed_by: tuple[Role, ...]) -> BotSettings:
@@ -216,7 +274,9 @@ def _meaning(parse: Callable[[str], object]) -> str:
 
 def _empty(parse: Callable[[str], _T]) -> _T:
     """The value of a setting that may be left out."""
-    empty: dict[object, object] = {_secrets: (), _webhook_secrets: (), _origins: (), _days: None}
+    empty: dict[object, object] = {
+        _secrets: (), _webhook_secrets: (), _origins: (), _networks: (), _names: (), _days: None
+    }  # fmt: skip
     return empty.get(parse, "")  # type: ignore[return-value]  # texts are empty, lists are empty, days are unlimited
 
 
@@ -257,6 +317,53 @@ def _origins(text: str) -> tuple[str, ...]:
     origins = tuple(_url(part.strip()) for part in text.split(","))
     _require(all(not urlsplit(origin).path for origin in origins))
     return origins
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    """Addresses or networks such as 10.0.0.0/8, comma-separated."""
+    return tuple(ip_network(part.strip()) for part in text.split(","))
+
+
+def _rate(text: str) -> RateSetting | None:
+    """A number of requests in a time, such as 20/minute (second, minute, hour or day), or off."""
+    if text.lower() == "off":
+        return None
+    requests, _, wanted = (part.strip() for part in text.partition("/"))
+    units: dict[str, Unit] = {unit: unit for unit in get_args(Unit)}
+    _require(re.fullmatch(r"[1-9][0-9]{0,8}", requests) and wanted in units)
+    return RateSetting(requests=int(requests), unit=units[wanted])
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Names, comma-separated."""
+    names = tuple(part.strip() for part in text.split(","))
+    _require(all(names))
+    return names
+
+
+def _digits(text: str) -> str:
+    """A number, such as 123456789012345."""
+    _require(re.fullmatch(r"[0-9]{1,32}", text))
+    return text
+
+
+def _one_word(text: str) -> str:
+    """A token without spaces."""
+    _require(re.fullmatch(r"[!-~]+", text))
+    return text
+
+
+def _graph_version(text: str) -> str:
+    """A version of Meta's Graph API, such as v18.0."""
+    _require(re.fullmatch(r"v\d{1,3}\.\d{1,2}", text))
+    return text
+
+
+def _redis_url(text: str) -> str:
+    """A Redis URL such as redis://host:6379/0 (rediss:// for TLS)."""
+    parts = urlsplit(text)
+    _require(parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0)
+    return text
 
 
 def _port(text: str) -> int:

@@ -1,16 +1,17 @@
-"""The worker's loop: deliver what is due, sweep what has lapsed, and stop cleanly.
+"""The worker's loop: deliver what is due, sweep what has lapsed, forget what is old, and stop cleanly.
 
 Any number of workers run on one database: each takes its own rows. When it is told to stop, a delivery that has begun
 is finished, and one that was leased but not begun is given back.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
 from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus
 from paywall_core.use_cases.deliver_outbox import DeliverOutbox
+from paywall_core.use_cases.forget_challenges import ForgetChallenges
 from paywall_core.use_cases.sweep_lapsed import SweepLapsed
 
 _log = structlog.stdlib.get_logger("paywall.worker")
@@ -22,8 +23,10 @@ class Worker:
     Args:
         deliver_outbox: leases and delivers.
         sweep_lapsed: records what has lapsed, a batch a call.
-        poll_seconds: the longest wait before the outbox is looked at again; `wake` shortens it.
-        sweep_seconds: the time between two sweeps.
+        forget_challenges: deletes what no limit needs any more, a batch a call.
+        awake: set by whoever of this process has just written to the outbox: look now, not at the next poll.
+        poll_seconds: the longest wait before the outbox is looked at again.
+        sweep_seconds: the time between two rounds of sweeping and forgetting.
         concurrency: deliveries under way at once.
     """
 
@@ -32,26 +35,27 @@ class Worker:
         *,
         deliver_outbox: DeliverOutbox,
         sweep_lapsed: SweepLapsed,
+        forget_challenges: ForgetChallenges,
+        awake: asyncio.Event,
         poll_seconds: float = 1.0,
         sweep_seconds: float = 30.0,
         concurrency: int = 8,
     ) -> None:
         self._deliver_outbox = deliver_outbox
-        self._sweep_lapsed = sweep_lapsed
+        self._chores: tuple[tuple[str, Callable[[], Awaitable[int]]], ...] = (
+            ("sweep", sweep_lapsed),
+            ("forget", forget_challenges),
+        )
+        self._awake = awake
         self._poll_seconds = poll_seconds
         self._sweep_seconds = sweep_seconds
         self._concurrency = concurrency
-        self._awake = asyncio.Event()
-
-    def wake(self) -> None:
-        """Something was just written to the outbox by this process: look now, not at the next poll."""
-        self._awake.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set. A failing database is logged and tried again; it does not end the worker."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._deliver_forever(stop))
-            tasks.create_task(self._sweep_forever(stop))
+            tasks.create_task(self._do_chores_forever(stop))
 
     async def _deliver_forever(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -92,14 +96,18 @@ class Worker:
         for delivery in deliveries:
             await self._deliver_outbox.give_back(delivery)
 
-    async def _sweep_forever(self, stop: asyncio.Event) -> None:
+    async def _do_chores_forever(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            try:
-                while not stop.is_set() and (recorded := await self._sweep_lapsed()):
-                    _log.info("sweep.recorded", orders=recorded)
-            except Exception:  # noqa: BLE001  - as above: the next round tries again
-                _log.exception("sweep.failed")
+            for name, chore in self._chores:
+                await self._do_chore(name, chore, stop)
             await _first_of(stop, timeout_seconds=self._sweep_seconds)
+
+    async def _do_chore(self, name: str, chore: Callable[[], Awaitable[int]], stop: asyncio.Event) -> None:
+        try:
+            while not stop.is_set() and (count := await chore()):
+                _log.info(f"{name}.done", rows=count)
+        except Exception:  # noqa: BLE001  - as above: the next round tries again
+            _log.exception(f"{name}.failed")
 
 
 async def _first_of(*events: asyncio.Event, timeout_seconds: float) -> None:

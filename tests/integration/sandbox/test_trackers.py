@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -94,6 +94,10 @@ async def test_meta_counts_only_same_name_and_id_as_duplicate(client: httpx.Asyn
         ({"action_source": "web"}, "action_source"),
         ({"user_data": None}, "user_data"),
         ({"user_data": {}}, "user_data"),
+        ({"user_data": {"fbc": ""}}, "user_data"),
+        ({"user_data": {"client_user_agent": "Mozilla/5.0"}}, "says enough"),
+        ({"user_data": {"ln": "a", "ge": "f"}}, "says enough"),
+        ({"user_data": {"fbc": 7}}, "fbc"),
     ],
 )
 async def test_meta_refuses_a_wrong_event(
@@ -113,6 +117,43 @@ async def test_meta_refuses_what_is_no_list_of_events(client: httpx.AsyncClient,
     """`data` must be a list with objects in it."""
     answer = await client.post(EVENTS, json={**body, "access_token": "meta-token"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, 100)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({}, None),
+        ({"action_source": "email", "event_source_url": None, "user_data": {"em": "00"}}, None),
+        ({"event_source_url": None}, "event_source_url"),
+        ({"user_data": {"client_ip_address": "203.0.113.1"}}, "client_user_agent"),
+        ({"user_data": {"fbc": "IwAR1", "client_user_agent": "Mozilla/5.0"}}, "fbc"),
+        ({"user_data": {"fbc": f"fb.1.{SECONDS}000.IwAR_1-x", "client_user_agent": "Mozilla/5.0"}}, None),
+        ({"event_id": None}, "event_id"),
+    ],
+)
+async def test_meta_complains_of_what_it_takes(
+    client: httpx.AsyncClient, trackers: Trackers, changes: dict[str, Any], word: str | None
+) -> None:
+    """As its diagnostics do afterwards; the page shows it."""
+    good = an_event(event_source_url="https://pay.example.com/pay")
+    event = {name: value for name, value in {**good, **changes}.items() if value is not None}
+    answer = await client.post(EVENTS, json={"data": [event], "access_token": "meta-token"})
+    assert answer.status_code == 200
+    (hit,) = trackers.received()
+    assert [word in remark for remark in hit.remarks if word] == ([True] if word else [])
+    assert bool(hit.remarks) == (word is not None)
+    assert ("tracker-remark" in (await client.get("/trackers")).text) == (word is not None)
+
+
+async def test_meta_forgets_an_event_after_two_days() -> None:
+    """Until then a repeat is one event with the first."""
+    moments = [NOW]
+    trackers = Trackers(pixel_id="77", access_token="meta-token", clock=lambda: moments[-1])
+    for hours in (0, 47, 49 + 47):
+        moments.append(NOW + timedelta(hours=hours))
+        data = [an_event(event_time=int(moments[-1].timestamp()))]
+        await trackers.take_meta(pixel_id="77", access_token="meta-token", data=data)
+    assert [hit.duplicate for hit in trackers.received()] == [False, True, False]
 
 
 @pytest.mark.parametrize("content", [b"{", b"[1]", b"\xff"])
@@ -141,6 +182,12 @@ async def test_mobi_slon_takes_a_postback(client: httpx.AsyncClient, trackers: T
     assert (await waiting).fields == params
 
 
+async def test_mobi_slon_believes_the_last_of_two(client: httpx.AsyncClient, trackers: Trackers) -> None:
+    """As PHP does: a parameter that is sent twice would replace the tracker's own."""
+    await client.get("/trackers/mobi-slon/index.php?cnv_id=1&payout=0&cnv_status=start_quiz&payout=99")
+    assert trackers.received()[0].fields["payout"] == "99"
+
+
 async def test_mobi_slon_refuses_a_postback_without_a_click(client: httpx.AsyncClient, trackers: Trackers) -> None:
     """An empty click id is nobody's sale."""
     answer = await client.get("/trackers/mobi-slon/index.php?cnv_id=&payout=0&cnv_status=pay_success")
@@ -154,6 +201,7 @@ async def test_trackers_that_are_down_answer_503(client: httpx.AsyncClient, trac
     meta = await client.post(EVENTS, json={"data": [an_event()], "access_token": "meta-token"})
     mobi = await client.get("/trackers/mobi-slon/index.php?cnv_id=1&payout=0&cnv_status=pay_success")
     assert (meta.status_code, mobi.status_code) == (503, 503)
+    assert meta.json()["error"]["is_transient"] is True
     assert trackers.received() == []
 
 

@@ -2,7 +2,6 @@
 
 import smtplib
 from asyncio import to_thread
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -15,55 +14,7 @@ from entrypoints.sandbox.troubles import WebhookTrouble
 from entrypoints.sandbox.world import OutsideWorld
 from entrypoints.server import serving
 from entrypoints.settings import Role, load_settings
-
-PRODUCT = "http://127.0.0.1:8123"
-ORDER = {
-    "order_id": "5b3c1d7e-0000-4000-8000-000000000001",
-    "email": "anna@example.com",
-    "plan": "one_time_basic",
-    "state": "token_issued",
-    "access_until": None,
-    "created_at": "2026-11-24T12:00:00+00:00",
-    "history": [
-        {"at": "2026-11-24T12:00:05+00:00", "event": "PaymentSucceeded", "from": "pending", "to": "token_issued"}
-    ],
-}
-
-
-async def orders() -> list[dict[str, Any]]:
-    """One paid order, and one that is new."""
-    new = {**ORDER, "order_id": "2", "email": "bob@example.com", "state": "pending", "history": []}
-    return [ORDER, {**new, "created_at": "2026-11-24T12:01:00+00:00"}]
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[OutsideWorld]:
-    """It, running."""
-    async with OutsideWorld.start(orders_feed=orders) as world:
-        yield world
-
-
-@pytest.fixture
-async def browser(world: OutsideWorld) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody who looks at the console."""
-    async with httpx.AsyncClient(base_url=world.origin, follow_redirects=True, trust_env=False) as client:
-        yield client
-
-
-async def open_session(world: OutsideWorld, browser: httpx.AsyncClient, *, delayed: bool = False) -> str:
-    """A checkout session, asked for over Stripe's API."""
-    form = {
-        "mode": "payment",
-        "line_items[0][price]": "price_sandbox_one_time_basic",
-        "line_items[0][quantity]": "1",
-        "customer_email": "anna@example.com",
-        "success_url": f"{PRODUCT}/pay/success",
-        "payment_method_types[0]": "card",
-        **({"payment_method_types[1]": "sepa_debit"} if delayed else {}),
-    }
-    key = world.keys.stripe_secret_key
-    answer = await browser.post("/stripe/v1/checkout/sessions", data=form, auth=(key, ""))
-    return str(answer.raise_for_status().json()["id"])
+from tests.integration.sandbox.conftest import PRODUCT, open_session
 
 
 async def test_environment_is_all_that_every_role_needs(world: OutsideWorld) -> None:
@@ -200,7 +151,7 @@ async def test_unknown_switch_is_refused(browser: httpx.AsyncClient) -> None:
     ],
 )
 @pytest.mark.parametrize(
-    "path", ["/console/troubles", "/console/stripe/events/evt_1/deliver", "/console/stripe/sessions/cs_1"]
+    "path", ["/console/troubles", "/console/stripe/events/evt_1/deliver", "/console/stripe/payment/pi_1"]
 )
 async def test_buttons_refuse_other_sites(
     world: OutsideWorld, browser: httpx.AsyncClient, headers: dict[str, str], path: str
@@ -224,11 +175,11 @@ async def test_delayed_payment_is_settled_by_a_button(world: OutsideWorld, brows
     for session_id in sessions:
         world.stripe.engine.pay_delayed(session_id)
     assert (await browser.get("/")).text.count('data-testid="session-pay"') == 2
-    await browser.post(f"/console/stripe/sessions/{sessions[0]}", data={"move": "pay"})
-    html = (await browser.post(f"/console/stripe/sessions/{sessions[1]}", data={"move": "fail"})).text
+    await browser.post(f"/console/stripe/session/{sessions[0]}", data={"move": "pay"})
+    html = (await browser.post(f"/console/stripe/session/{sessions[1]}", data={"move": "fail"})).text
     assert "payment failed" in html
     assert ">paid<" in html
-    again = await browser.post(f"/console/stripe/sessions/{sessions[0]}", data={"move": "pay"})
+    again = await browser.post(f"/console/stripe/session/{sessions[0]}", data={"move": "pay"})
     assert again.status_code == 409
     assert 'data-testid="notice"' in again.text
 
@@ -237,9 +188,9 @@ async def test_open_session_is_expired_by_a_button(world: OutsideWorld, browser:
     """And has no more buttons then."""
     session_id = await open_session(world, browser)
     assert 'data-testid="session-expire"' in (await browser.get("/")).text
-    html = (await browser.post(f"/console/stripe/sessions/{session_id}", data={"move": "expire"})).text
+    html = (await browser.post(f"/console/stripe/session/{session_id}", data={"move": "expire"})).text
     assert 'data-testid="session-expire"' not in html
-    assert (await browser.post(f"/console/stripe/sessions/{session_id}", data={"move": "fly"})).status_code == 404
+    assert (await browser.post(f"/console/stripe/session/{session_id}", data={"move": "fly"})).status_code == 404
 
 
 async def test_lost_webhook_is_delivered_by_a_button(world: OutsideWorld, browser: httpx.AsyncClient) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from entrypoints.container import Container
 from entrypoints.logs import mask
-from entrypoints.settings import Role, SettingError, load_settings, read_environment
-from paywall_core.ports.payments import PaymentGateway, PaymentWebhook
+from entrypoints.settings import RateLimitSettings, RateSetting, Role, SettingError, load_settings, read_environment
+from paywall_core.ports.payments import CustomerPortal, PaymentGateway, PaymentWebhook
 
 GOOD = {
     "APP_PUBLIC_BASE_URL": "https://pay.example.com/",
@@ -28,7 +28,16 @@ def test_defaults_are_the_documented_ones() -> None:
     assert settings.public_base_url == "https://pay.example.com"
     assert (settings.http_host, settings.http_port) == ("127.0.0.1", 8000)
     assert settings.token_secrets == (b"a-newer-token-secret", b"an-older-token-secret")
-    assert (settings.default_locale, settings.one_time_basic_days, settings.grace_hours) == ("ru", None, 72)
+    assert (settings.locales.supported, settings.locales.default) == (("ru", "en"), "ru")
+    assert settings.rate_limits == RateLimitSettings(
+        checkout=RateSetting(requests=20, unit="minute"),
+        status=RateSetting(requests=240, unit="minute"),
+        activation=RateSetting(requests=20, unit="minute"),
+        restore=RateSetting(requests=20, unit="hour"),
+        tracking=RateSetting(requests=120, unit="minute"),
+    )
+    assert (settings.trusted_proxies, settings.meta, settings.redis_url) == ((), None, None)
+    assert (settings.one_time_basic_days, settings.grace_hours) == (None, 72)
     assert (settings.smtp, settings.bot.token, settings.mobi_slon_url) == (None, None, None)
     assert settings.bot.username == "paywall_bot"
     assert "sk_test" not in repr(settings)
@@ -64,6 +73,14 @@ def test_missing_setting_is_named_in_one_line(name: str) -> None:
         ("SMTP_STARTTLS", "perhaps"),
         ("LOG_FORMAT", "xml"),
         ("CORS_ORIGINS", "https://quiz.example.com/path"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("TRUSTED_PROXIES", "the proxy"),
+        ("RATE_LIMIT_CHECKOUT", "20"),
+        ("RATE_LIMIT_STATUS", "0/minute"),
+        ("RATE_LIMIT_RESTORE", "20/week"),
+        ("META_PIXEL_ID", "pixel"),
+        ("REDIS_URL", "hunter2"),
+        ("REDIS_URL", "http://user:hunter2@host"),
     ],
 )
 def test_malformed_setting_is_named_without_its_value(name: str, value: str) -> None:
@@ -84,6 +101,29 @@ def test_group_that_is_begun_must_be_finished() -> None:
     smtp = load_settings({**GOOD, "SMTP_USERNAME": "access@example.com", "SMTP_PASSWORD": "p"}, Role.SERVE).smtp
     assert smtp is not None
     assert (smtp.host, smtp.port, smtp.starttls, smtp.sender) == ("smtp.gmail.com", 587, True, "access@example.com")
+
+
+def test_limits_proxies_and_trackers_are_read() -> None:
+    """As the contract spells them."""
+    environ = {
+        "TRUSTED_PROXIES": "10.0.0.0/8, 2001:db8::1",
+        "RATE_LIMIT_TRACKING": "off",
+        "RATE_LIMIT_STATUS": "5 / second",
+        "META_PIXEL_ID": "123",
+        "META_ACCESS_TOKEN": "EAAB",
+        "META_EVENT_NAMES": "Lead, Purchase",
+        "REDIS_URL": "redis://:pass@cache.example.com:6379/1",
+    }
+    settings = load_settings({**GOOD, **environ}, Role.SERVE)
+    assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "2001:db8::1/128"]
+    assert settings.rate_limits.tracking is None
+    assert settings.rate_limits.status == RateSetting(requests=5, unit="second")
+    assert settings.meta is not None
+    assert (settings.meta.api_version, settings.meta.event_names) == ("v18.0", ("Lead", "Purchase"))
+    assert settings.redis_url == "redis://:pass@cache.example.com:6379/1"
+    for missing in ("META_PIXEL_ID", "META_ACCESS_TOKEN"):
+        with pytest.raises(SettingError, match=missing):
+            load_settings({key: text for key, text in {**GOOD, **environ}.items() if key != missing}, Role.SERVE)
 
 
 def test_each_role_needs_only_what_it_uses() -> None:
@@ -111,12 +151,15 @@ async def test_every_provider_builds_what_its_port_promises(tmp_path: Path) -> N
         "SMTP_FROM": "a@example.com",
         "BOT_TOKEN": "1:a",
         "MOBI_SLON_POSTBACK_URL": "https://x.example/?{clickid}{status}",
+        "META_PIXEL_ID": "123",
+        "META_ACCESS_TOKEN": "EAAB",
     }
     container = Container(settings=load_settings(full, Role.SERVE))
     built = {name: provider() for name, provider in container.providers.items()}
     assert all(part is not None for part in built.values())
     assert isinstance(built["gateway"], PaymentGateway)
     assert isinstance(built["webhook"], PaymentWebhook)
+    assert isinstance(built["portal"], CustomerPortal)
     assert not (tmp_path / "x.db").exists()
     await container.gateway().close()
     await container.database().close()

@@ -12,12 +12,17 @@ from paywall_core.activation_link import ActivationLinks
 from paywall_core.errors import DeliveryFailed
 from paywall_core.events import PaymentSucceeded
 from paywall_core.facts import Mode, Terms
+from paywall_core.one_time_code import OneTimeCodes
 from paywall_core.order import Order, apply
 from paywall_core.ports.delivery import AccessMessage
 from paywall_core.ports.unit_of_work import DeliveryStatus
 from paywall_core.testing import FakeClock, FakeMessenger, InMemoryStore, SeededRandomness
 from paywall_core.use_cases.deliver_outbox import DeliverOutbox, RetryPolicy
+from paywall_core.use_cases.deliveries import Channels, Deliveries
+from paywall_core.use_cases.forget_challenges import ForgetChallenges
 from paywall_core.use_cases.sweep_lapsed import SweepLapsed
+
+SECRET = b"a secret of the tests"
 
 
 class Setting:
@@ -27,19 +32,22 @@ class Setting:
         self.clock = FakeClock()
         self.store = InMemoryStore()
         self.mailer = FakeMessenger()
-        self.stop = asyncio.Event()
+        self.stop, self.awake = asyncio.Event(), asyncio.Event()
         self.worker = Worker(
             deliver_outbox=DeliverOutbox(
                 unit_of_work=self.store.unit_of_work,
-                mailer=self.mailer,
-                messenger=None,
-                sale_tracker=None,
-                links=ActivationLinks(tokens=AccessTokens([b"a secret of the tests"]), bot_username="bot"),
+                deliveries=Deliveries(
+                    channels=Channels(access_mailer=self.mailer),
+                    links=ActivationLinks(tokens=AccessTokens([SECRET]), bot_username="bot"),
+                    codes=OneTimeCodes([SECRET]),
+                ),
                 clock=self.clock,
                 randomness=SeededRandomness(),
                 policy=RetryPolicy(max_attempts=1),
             ),
             sweep_lapsed=SweepLapsed(unit_of_work=self.store.unit_of_work, clock=self.clock),
+            forget_challenges=ForgetChallenges(unit_of_work=self.store.unit_of_work, clock=self.clock),
+            awake=self.awake,
             poll_seconds=0.01,
             sweep_seconds=0.01,
         )

@@ -33,6 +33,7 @@ def templates_of(package: Path) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["clock"] = clock_time
+    environment.filters["date"] = date
     environment.filters["day"] = day
     environment.filters["money"] = money
     return environment
@@ -94,6 +95,11 @@ def day(value: datetime | str | float | None) -> str:
     if moment is None:
         return ""
     return "for life" if moment.year == MAXYEAR else moment.astimezone(UTC).strftime("%-d %b %Y, %H:%M")
+
+
+def date(value: datetime | str | float | None) -> str:
+    """`24 Nov 2026`, in UTC; else as `day`."""
+    return day(value).partition(",")[0]
 
 
 def money(amount_minor: int, currency: str) -> str:

@@ -11,6 +11,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from entrypoints.sandbox.console.look import page, refuse_other_sites, static_files, templates_of
+from entrypoints.sandbox.console.moves import MOVES
 from entrypoints.sandbox.console.views import OUTAGES, ConsoleParts, console_view
 from entrypoints.sandbox.stripe import StripeRefusal
 from entrypoints.sandbox.troubles import WebhookTrouble
@@ -36,12 +37,12 @@ def console_router(parts: ConsoleParts) -> Router:
         await _form(request)
         return await console.act(lambda: parts.stripe.webhooks.deliver(event_id))
 
-    @post("/console/stripe/sessions/{session_id:str}", include_in_schema=False, name="console-session")
-    async def session(request: Request[Any, Any, Any], session_id: FromPath[str]) -> Response[Any]:
-        form = await _form(request)
-        return await console.act(lambda: console.move_session(session_id, form.get("move", "")))
+    @post("/console/stripe/{kind:str}/{object_id:str}", include_in_schema=False, name="console-move")
+    async def move(request: Request[Any, Any, Any], kind: FromPath[str], object_id: FromPath[str]) -> Response[Any]:
+        name = (await _form(request)).get("move", "")
+        return await console.act(lambda: console.move(kind, object_id, name))
 
-    return Router(path="/", route_handlers=[show, troubles, deliver, session, static_files()])
+    return Router(path="/", route_handlers=[show, troubles, deliver, move, static_files()])
 
 
 class Console:
@@ -77,17 +78,17 @@ class Console:
             return await self.page(notice=refusal.message, status_code=_CONFLICT)
         return _back()
 
-    async def move_session(self, session_id: str, move: str) -> None:
-        """`pay` or `fail` a delayed payment, or `expire` an open session."""
-        engine = self._parts.stripe.engine
-        moves: dict[str, Callable[[], object]] = {
-            "pay": lambda: engine.settle_delayed(session_id, succeeds=True),
-            "fail": lambda: engine.settle_delayed(session_id, succeeds=False),
-            "expire": lambda: engine.expire(session_id),
-        }
-        if move not in moves:
+    async def move(self, kind: str, object_id: str, name: str) -> None:
+        """One of `MOVES`.
+
+        Raises:
+            NotFoundException: there is no such button.
+            StripeRefusal: it cannot be done now.
+        """
+        move = MOVES.get(kind, {}).get(name)
+        if move is None:
             raise NotFoundException(detail="There is no such button.")
-        moves[move]()
+        move(self._parts.stripe.engine, object_id)
 
 
 async def _form(request: Request[Any, Any, Any]) -> dict[str, str]:

@@ -6,9 +6,11 @@ The parts' snapshots are JSON-able documents of their own; here they are cut to 
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
 from entrypoints.sandbox.console.look import as_time
+from entrypoints.sandbox.console.purchases import purchases
 from entrypoints.sandbox.mailbox import Mailbox
 from entrypoints.sandbox.stripe import StripeSandbox
 from entrypoints.sandbox.telegram import TelegramSandbox
@@ -16,7 +18,8 @@ from entrypoints.sandbox.trackers import Trackers
 from entrypoints.sandbox.troubles import Troubles, WebhookTrouble
 
 OrdersFeed = Callable[[], Awaitable[list[dict[str, Any]]]]
-"""The product's orders: order_id, email, plan, state, access_until, created_at, history: [{at, event, from, to}].
+"""The product's orders: order_id, email, plan, state, access_until, created_at, history: [{at, event, from, to}], and
+telegram_user_id where somebody redeemed the link.
 
 Raises OSError or TimeoutError where the product cannot be asked right now.
 """
@@ -37,7 +40,6 @@ OUTAGES: Final = (
     ("smtp_down", "Mail"),
     ("trackers_down", "Trackers"),
 )
-_SESSION_TONES: Final = {"open": "info", "expired": "muted"}
 _STATE_TONES: Final = {
     "pending": "muted",
     "token_issued": "info",
@@ -63,7 +65,8 @@ class ConsoleParts:
 async def console_view(parts: ConsoleParts) -> dict[str, Any]:
     """Everything that the page's template names."""
     stripe = parts.stripe.snapshot()
-    orders, orders_note = await _orders(parts.orders_feed)
+    users = telegram_users(parts.telegram)
+    orders, orders_note = await _orders(parts.orders_feed, {user["id"]: user["name"] for user in users})
     return {
         "product_url": parts.product_url,
         "orders": orders,
@@ -72,10 +75,9 @@ async def console_view(parts: ConsoleParts) -> dict[str, Any]:
         "outages": [(name, label, getattr(parts.troubles, name)) for name, label in OUTAGES],
         "troubles": parts.troubles,
         "trouble_count": _trouble_count(parts.troubles),
-        "sessions": [_session(one) for one in stripe["sessions"][:_SHOWN]],
-        "subscriptions": stripe["subscriptions"][:_SHOWN],
+        "purchases": purchases(stripe, limit=_SHOWN),
         "events": [_event(one) for one in stripe["events"][:_EVENTS_SHOWN]],
-        "users": telegram_users(parts.telegram),
+        "users": users,
         "mails": parts.mailbox.messages()[::-1][:_SHOWN],
         "hits": parts.trackers.received()[::-1][:_SHOWN],
         "state_tones": _STATE_TONES,
@@ -103,7 +105,7 @@ def _trouble_count(troubles: Troubles) -> int:
     return outages + (troubles.webhooks is not WebhookTrouble.NONE)
 
 
-async def _orders(feed: OrdersFeed | None) -> tuple[list[dict[str, Any]], str]:
+async def _orders(feed: OrdersFeed | None, names: dict[int, str]) -> tuple[list[dict[str, Any]], str]:
     """The newest orders, and a word where there is nothing to show."""
     if feed is None:
         return [], "The product is not connected yet."
@@ -112,7 +114,7 @@ async def _orders(feed: OrdersFeed | None) -> tuple[list[dict[str, Any]], str]:
     except (OSError, TimeoutError) as error:
         return [], f"The product's orders cannot be read right now ({type(error).__name__})."
     newest = sorted(found, key=lambda one: _seconds(one["created_at"]), reverse=True)[:_SHOWN]
-    return [_order(one) for one in newest], "" if newest else "No orders yet: open the pay page."
+    return [_order(one, names) for one in newest], "" if newest else "No orders yet: open the pay page."
 
 
 def _seconds(value: Any) -> float:
@@ -121,34 +123,37 @@ def _seconds(value: Any) -> float:
     return 0.0 if moment is None else moment.timestamp()
 
 
-def _order(one: dict[str, Any]) -> dict[str, Any]:
-    """An order with the path that it took: a step where the state moved."""
-    created = {"state": "pending", "at": one["created_at"], "event": "order created"}
-    moves = [
-        {"state": entry["to"], "at": entry["at"], "event": _words(entry["event"])}
-        for entry in one["history"]
-        if entry["to"] != entry["from"]
-    ]
+def _order(one: dict[str, Any], names: dict[int, str]) -> dict[str, Any]:
+    """An order with the path that it took, and who has it."""
+    holder = one.get("telegram_user_id")
     return {
         **{name: str(one[name]) for name in ("order_id", "email", "plan", "state")},
         "access_until": one["access_until"],
-        "steps": [created, *moves],
+        "holder": None if holder is None else names.get(holder, str(holder)),
+        "steps": _steps(one),
     }
+
+
+def _steps(one: dict[str, Any]) -> list[dict[str, Any]]:
+    """A step where the state moved; what was learned without a move stands with the step before."""
+    steps: list[dict[str, Any]] = [{"state": "pending", "at": one["created_at"], "event": "order created", "also": []}]
+    for entry in one["history"]:
+        event = _words(entry["event"])
+        if entry["to"] != entry["from"]:
+            steps.append({"state": entry["to"], "at": entry["at"], "event": event, "also": []})
+        else:
+            steps[-1]["also"].append(event)
+    for step in steps:
+        step["also"] = [
+            event if count == 1 else f"{event} ×{count}"
+            for event, count in ((event, len(list(same))) for event, same in groupby(step["also"]))
+        ]
+    return steps
 
 
 def _words(event: Any) -> str:
     """`PaymentSucceeded` and `payment_succeeded` as `payment succeeded`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", str(event)).replace("_", " ").lower()
-
-
-def _session(one: dict[str, Any]) -> dict[str, Any]:
-    paid = one["payment_status"] != "unpaid"
-    complete = one["status"] == "complete"
-    label = ("paid" if paid else "payment on its way") if complete else one["status"]
-    if complete and not paid and not one["can_settle"]:
-        label = "payment failed"
-    tone = ("good" if paid else "warn") if complete else _SESSION_TONES[one["status"]]
-    return {**one, "label": label, "tone": tone}
 
 
 def _event(one: dict[str, Any]) -> dict[str, Any]:

@@ -140,6 +140,14 @@ class Calls:
         )
         return self._world.put(made)
 
+    def update_portal_configuration(self, params: p.PortalConfigurationUpdate, configuration_id: str) -> Document:
+        """Change what a configuration says, or switch its login page."""
+        configuration = self._world.get("billing_portal.configuration", configuration_id, param="configuration")
+        settings_objects.change_portal_configuration(
+            self._world, configuration, params, login_base=self._engine.checkout.origin
+        )
+        return configuration
+
     def create_webhook_endpoint(self, params: p.WebhookEndpointCreate) -> Document:
         """An endpoint; its secret is in this answer only."""
         made = settings_objects.webhook_endpoint(
@@ -215,6 +223,12 @@ CALLS: Final[tuple[Call[Any], ...]] = (
         path="billing_portal/configurations",
         params=p.PortalConfigurationCreate,
         run=Calls.create_portal_configuration,
+    ),
+    Call(
+        method="POST",
+        path="billing_portal/configurations/{id}",
+        params=p.PortalConfigurationUpdate,
+        run=Calls.update_portal_configuration,
     ),
     _listing(
         "billing_portal/configurations",

@@ -253,6 +253,41 @@ class PortalConfigurationCreate(Params, frozen=True, kw_only=True):
     name: Text | None = None
 
 
+class CustomerUpdateChange(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of `CustomerUpdateFeature`."""
+
+    enabled: bool | None = None
+    allowed_updates: list[Literal["address", "email", "name", "phone", "shipping", "tax_id"]] | None = None
+
+
+class SubscriptionCancelChange(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of `SubscriptionCancelFeature`."""
+
+    enabled: bool | None = None
+    mode: Literal["at_period_end", "immediately"] | None = None
+
+
+class PortalFeatureChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What the portal offers from now on; what is not named stays."""
+
+    customer_update: CustomerUpdateChange | None = None
+    invoice_history: Switch | None = None
+    payment_method_update: Switch | None = None
+    subscription_cancel: SubscriptionCancelChange | None = None
+
+
+class PortalConfigurationUpdate(Params, frozen=True, kw_only=True):
+    """POST /v1/billing_portal/configurations/{id}; what is not named stays."""
+
+    active: bool | None = None
+    business_profile: BusinessProfile | None = None
+    default_return_url: Text | None = None
+    features: PortalFeatureChanges | None = None
+    login_page: Switch | None = None
+    metadata: Metadata = {}
+    name: Text | None = None
+
+
 class PortalConfigurationList(ListParams, frozen=True, kw_only=True):
     """GET /v1/billing_portal/configurations."""
 

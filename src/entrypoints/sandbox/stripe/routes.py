@@ -1,4 +1,4 @@
-"""The HTTP face of the sandbox's Stripe: the API at `/stripe/v1/…`, the hosted page at `/stripe/pay/…`."""
+"""The HTTP face of the sandbox's Stripe: the API at `/stripe/v1/…`, pages at `/stripe/pay/…` and `/stripe/portal/…`."""
 
 from typing import Any
 from urllib.parse import parse_qsl
@@ -9,9 +9,10 @@ from litestar.params import FromPath
 from entrypoints.sandbox.stripe.api import ApiRequest, StripeApi
 from entrypoints.sandbox.stripe.checkout_page import CheckoutPage
 from entrypoints.sandbox.stripe.engine import Engine
+from entrypoints.sandbox.stripe.portal_page import PortalPage, portal_handlers
 
 
-def stripe_router(*, engine: Engine, api: StripeApi, page: CheckoutPage) -> Router:
+def stripe_router(*, engine: Engine, api: StripeApi, page: CheckoutPage, portal: PortalPage) -> Router:
     """Everything, as one router. Until an origin is set, the first caller's view of this server is taken for it."""
 
     @route("/v1/{path:path}", http_method=["GET", "POST", "DELETE"], include_in_schema=False, name="stripe-api")
@@ -40,4 +41,4 @@ def stripe_router(*, engine: Engine, api: StripeApi, page: CheckoutPage) -> Rout
     async def pay(request: Request[Any, Any, Any], session_id: FromPath[str]) -> Response[Any]:
         return await page.pay(request, session_id)
 
-    return Router(path="/stripe", route_handlers=[call, show, pay])
+    return Router(path="/stripe", route_handlers=[call, show, pay, *portal_handlers(portal)])

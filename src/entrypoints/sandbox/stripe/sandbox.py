@@ -11,6 +11,7 @@ from entrypoints.sandbox.stripe.api import StripeApi
 from entrypoints.sandbox.stripe.catalogue import Document, SandboxPrice
 from entrypoints.sandbox.stripe.checkout_page import CheckoutPage
 from entrypoints.sandbox.stripe.engine import Engine
+from entrypoints.sandbox.stripe.portal_page import PortalPage
 from entrypoints.sandbox.stripe.routes import stripe_router
 from entrypoints.sandbox.stripe.settings_objects import webhook_endpoint
 from entrypoints.sandbox.stripe.snapshot import snapshot
@@ -60,6 +61,7 @@ class StripeSandbox:
         self.webhooks = WebhookDispatcher(world=world, troubles=self.troubles, timing=timing or WebhookTiming())
         self._api = StripeApi(engine=self.engine, secret_key=secret_key, troubles=self.troubles)
         self._page = CheckoutPage(engine=self.engine, troubles=self.troubles)
+        self._portal = PortalPage(engine=self.engine, troubles=self.troubles)
 
     @property
     def origin(self) -> str:
@@ -73,7 +75,7 @@ class StripeSandbox:
     @property
     def router(self) -> Router:
         """A new router with everything under `/stripe`."""
-        return stripe_router(engine=self.engine, api=self._api, page=self._page)
+        return stripe_router(engine=self.engine, api=self._api, page=self._page, portal=self._portal)
 
     @asynccontextmanager
     async def webhooks_to(self, url: str, *, events: Iterable[str] = ("*",)) -> AsyncIterator[WebhookDispatcher]:

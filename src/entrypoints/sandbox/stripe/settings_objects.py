@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from entrypoints.sandbox.stripe.catalogue import Document
-from entrypoints.sandbox.stripe.params import PortalConfigurationCreate
+from entrypoints.sandbox.stripe.params import PortalConfigurationCreate, PortalConfigurationUpdate
 from entrypoints.sandbox.stripe.world import API_VERSION, World
 
 _FEATURES: Final[dict[str, dict[str, Any]]] = {
@@ -71,14 +71,39 @@ def portal_configuration(
         "features": {**_FEATURES, **features},
         "is_default": is_default,
         "livemode": False,
-        "login_page": {
-            "enabled": enabled,
-            "url": f"{login_base}/stripe/portal/login/test_{world.ids.text(16)}" if enabled else None,
-        },
+        "login_page": _login_page(world, login_base, enabled=enabled),
         "metadata": params.metadata,
         "name": params.name,
         "updated": world.now(),
     }
+
+
+def change_portal_configuration(
+    world: World, configuration: Document, params: PortalConfigurationUpdate, *, login_base: str
+) -> None:
+    """Change what is named. A login page switched off loses its address; switched on again, it has a new one."""
+    for name in ("active", "default_return_url", "name"):
+        if getattr(params, name) is not None:
+            configuration[name] = getattr(params, name)
+    if params.business_profile is not None:
+        configuration["business_profile"] |= _given(msgspec.to_builtins(params.business_profile))
+    features = _given(msgspec.to_builtins(params.features)) if params.features else {}
+    for name, changes in features.items():
+        configuration["features"][name] = {**configuration["features"][name], **_given(changes)}
+    if params.login_page is not None and params.login_page.enabled != configuration["login_page"]["enabled"]:
+        configuration["login_page"] = _login_page(world, login_base, enabled=params.login_page.enabled)
+    merged = {**configuration["metadata"], **params.metadata}
+    configuration["metadata"] = {name: value for name, value in merged.items() if value}
+    configuration["updated"] = world.now()
+
+
+def _given(fields: Document) -> Document:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _login_page(world: World, login_base: str, *, enabled: bool) -> Document:
+    url = f"{login_base}/stripe/portal/login/test_{world.ids.text(16)}" if enabled else None
+    return {"enabled": enabled, "url": url}
 
 
 def webhook_endpoint(

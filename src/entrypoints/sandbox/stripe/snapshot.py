@@ -53,9 +53,15 @@ def _intent_of(world: World, session: Document, intents: dict[str, Document]) ->
 
 def _payment(world: World, one: Document) -> Document:
     charge = world.find("charge", one["latest_charge"])
+    bills = [
+        world.find("invoice", link["invoice"])
+        for link in world.all("invoice_payment")
+        if link["payment"]["payment_intent"] == one["id"]
+    ]
     return {
         **_only(one, "id", "amount", "currency", "status", "created", "customer"),
         "order_id": one["metadata"].get("order_id"),
+        "subscription": next((bill["parent"]["subscription_details"]["subscription"] for bill in bills if bill), None),
         "amount_refunded": charge["amount_refunded"] if charge else 0,
         "disputed": bool(charge and charge["disputed"]),
         "can_refund": bool(charge and charge["paid"] and charge["amount_refunded"] < charge["amount"]),

@@ -167,7 +167,9 @@ def _writing(world: World, deeds: Deeds) -> list[HTTPRouteHandler]:
         _check_bot(world, bot_username)
         form = await _form(request)
         person = world.person(_number(form, "user_id"))
+        seen = person.bot_acts
         deeds.start(person, str(form.get("start", "")))
+        await _answered(world, person, seen)
         return _to_chat(person)
 
     @post("/telegram/chat/{user_id:int}/{deed:str}")
@@ -178,9 +180,7 @@ def _writing(world: World, deeds: Deeds) -> list[HTTPRouteHandler]:
         if link is not None:
             return Redirect(link, status_code=303)
         if request.headers.get("x-live") != "1" and deed in _ANSWERED:
-            deadline = asyncio.get_running_loop().time() + _ANSWER_SECONDS
-            while person.bot_acts == seen and await wait_until(world, deadline):
-                pass
+            await _answered(world, person, seen)
         return _to_chat(person)
 
     return [add, start_by_link, act]
@@ -191,6 +191,13 @@ async def _form(request: Asked) -> dict[str, Any]:
         return bodies.decode(await request.body(), request.headers.get("content-type", ""))
     except ApiRefusal as refusal:
         raise PersonRefusal(refusal.description, status=400) from None
+
+
+async def _answered(world: World, person: Person, seen: int) -> None:
+    """Wait a moment for the bot's next act."""
+    deadline = asyncio.get_running_loop().time() + _ANSWER_SECONDS
+    while person.bot_acts == seen and await wait_until(world, deadline):
+        pass
 
 
 def _check_bot(world: World, username: str) -> None:

@@ -1,9 +1,10 @@
 """Meta's Conversions API as its documents describe it: what an events call must hold, and how a refusal looks. Pure.
 
 Source: https://developers.facebook.com/docs/marketing-api/conversions-api/parameters
-and the Graph API's error handling.
+and …/best-practices, and the Graph API's error handling.
 """
 
+import re
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -27,12 +28,22 @@ _ACTION_SOURCES: Final = frozenset(
         "website",
     }
 )
+_TOO_BROAD: Final = (
+    frozenset({"ct", "country", "st", "zp", "ge", "client_user_agent"}),
+    frozenset({"db", "client_user_agent"}),
+    frozenset({"fn", "ge"}),
+    frozenset({"ln", "ge"}),
+)
+"""Whoever is described by no more than one of these could be anybody: such an event is refused (v13.0 and later)."""
+
+_CLICK_ID: Final = re.compile(r"fb\.[0-2]\.\d{13}\.[^\s.]+")
 INVALID_PARAMETER: Final = 100
 INVALID_TOKEN: Final = 190
+OUTAGE: Final = 2
 
 
 class GraphError(Exception):
-    """A refusal. `code` is the Graph API's (100: invalid parameter, 190: access token)."""
+    """A refusal. `code` is the Graph API's (100: invalid parameter, 190: access token, 2: try again later)."""
 
     def __init__(self, message: str, *, code: int = INVALID_PARAMETER, subcode: int | None = None) -> None:
         super().__init__(message)
@@ -44,6 +55,7 @@ class GraphError(Exception):
             "message": self.message,
             "type": "OAuthException",
             "code": self.code,
+            "is_transient": self.code == OUTAGE,
             "fbtrace_id": trace_id,
         }
         if self.subcode is not None:
@@ -98,10 +110,28 @@ def _checked(event: object, where: str, now: datetime) -> dict[str, Any]:
     if source not in _ACTION_SOURCES:
         raise GraphError(f"(#100) {where}['action_source'] must be one of {', '.join(sorted(_ACTION_SOURCES))}")
     user = event.get("user_data")
-    if not isinstance(user, dict) or not any(user.values()):
+    given = {name: value for name, value in user.items() if value} if isinstance(user, dict) else {}
+    if any(given.keys() <= broad for broad in _TOO_BROAD):
         raise GraphError(
-            f"(#100) {where}['user_data'] must have at least one customer information parameter", subcode=2804050
+            f"(#100) {where}['user_data'] must have at least one customer information parameter that says enough",
+            subcode=2804050,
         )
-    if source == "website" and "client_user_agent" in user and not isinstance(user["client_user_agent"], str):
-        raise GraphError(f"(#100) {where}['user_data']['client_user_agent'] must be a string")
+    for name in ("client_ip_address", "client_user_agent", "fbc"):
+        if not isinstance(given.get(name, ""), str):
+            raise GraphError(f"(#100) {where}['user_data']['{name}'] must be a string")
     return event
+
+
+def remarks(event: dict[str, Any]) -> tuple[str, ...]:
+    """What Meta takes, but complains of afterwards: such an event may not count for ads."""
+    user, found = event["user_data"], []
+    if event["action_source"] == "website":
+        if not str(event.get("event_source_url") or "").startswith(("http://", "https://")):
+            found.append("A website event needs event_source_url.")
+        if not user.get("client_user_agent"):
+            found.append("A website event needs client_user_agent.")
+    if user.get("fbc") and not _CLICK_ID.fullmatch(user["fbc"]):
+        found.append("fbc must be fb.1.<Unix milliseconds>.<fbclid>.")
+    if not event.get("event_id"):
+        found.append("Without event_id a repeat is counted twice.")
+    return tuple(found)

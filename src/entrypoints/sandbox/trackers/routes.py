@@ -3,6 +3,7 @@
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import MediaType, Request, Response, Router, get, post
@@ -10,7 +11,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from entrypoints.sandbox.console.look import page, templates_of
-from entrypoints.sandbox.trackers.meta import GraphError, read_body
+from entrypoints.sandbox.trackers.meta import OUTAGE, GraphError, read_body
 
 if TYPE_CHECKING:
     from entrypoints.sandbox.trackers.trackers import Trackers
@@ -28,8 +29,8 @@ def trackers_router(trackers: "Trackers") -> Router:
     ) -> Response[dict[str, Any]]:
         trace_id = secrets.token_urlsafe(16)
         if trackers.troubles.trackers_down:
-            body = {"error": {"message": "Service temporarily unavailable", "type": "OAuthException", "code": 2}}
-            return Response(body, status_code=_UNAVAILABLE)
+            outage = GraphError("Service temporarily unavailable", code=OUTAGE)
+            return Response(outage.body(trace_id), status_code=_UNAVAILABLE)
         if not version.startswith("v"):
             raise NotFoundException(detail="The Graph API's paths begin with a version.")
         try:
@@ -44,7 +45,8 @@ def trackers_router(trackers: "Trackers") -> Router:
     async def mobi_slon(request: Request[Any, Any, Any]) -> Response[str]:
         if trackers.troubles.trackers_down:
             return Response("Service Unavailable", status_code=_UNAVAILABLE, media_type=MediaType.TEXT)
-        fields = {name: request.query_params.get(name, "") for name in request.query_params}
+        # Of a name that is there twice the last one counts, as in PHP.
+        fields = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
         if not fields.get("cnv_id") or not fields.get("cnv_status"):
             return Response("cnv_id and cnv_status are required", status_code=_BAD_REQUEST, media_type=MediaType.TEXT)
         await trackers.take_mobi_slon(fields)

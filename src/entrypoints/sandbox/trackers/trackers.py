@@ -3,16 +3,19 @@
 import asyncio
 import hmac
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar import Router
 
-from entrypoints.sandbox.trackers.meta import INVALID_TOKEN, GraphError, check_events
+from entrypoints.sandbox.trackers.meta import INVALID_TOKEN, GraphError, check_events, remarks
 from entrypoints.sandbox.trackers.routes import trackers_router
 from entrypoints.sandbox.troubles import Troubles
+
+_SAME_EVENT_FOR: Final = timedelta(hours=48)
+"""So long Meta knows an event again by its name and id."""
 
 
 class TrackerKind(StrEnum):
@@ -26,7 +29,8 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     """One event that arrived.
 
     `name` is Meta's `event_name` or MobiSлон's `cnv_status`; `subject` Meta's `event_id` or the click id;
-    `duplicate` tells that Meta would count it as one with an earlier event; `fields` is everything that was sent.
+    `duplicate` tells that Meta would count it as one with an earlier event; `fields` is everything that was sent;
+    `remarks` is what Meta's diagnostics would say of it.
     """
 
     number: int
@@ -36,6 +40,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     duplicate: bool
     fields: dict[str, Any]
+    remarks: tuple[str, ...] = ()
 
 
 def _utc_now() -> datetime:
@@ -118,8 +123,14 @@ class Trackers:
         events = check_events(data, now=self._clock())
         for event in events:
             name, event_id = str(event["event_name"]), str(event.get("event_id") or "")
-            twin = any(hit.name == name and hit.subject == event_id for hit in self.received(kind=TrackerKind.META))
-            await self._keep(TrackerKind.META, name, event_id, event, duplicate=bool(event_id) and twin)
+            since = self._clock() - _SAME_EVENT_FOR
+            twin = any(
+                hit.name == name and hit.subject == event_id and hit.received_at > since
+                for hit in self.received(kind=TrackerKind.META)
+            )
+            await self._keep(
+                TrackerKind.META, name, event_id, event, duplicate=bool(event_id) and twin, remarks=remarks(event)
+            )
         return len(events)
 
     async def take_mobi_slon(self, fields: dict[str, str]) -> None:
@@ -127,7 +138,14 @@ class Trackers:
         await self._keep(TrackerKind.MOBI_SLON, fields.get("cnv_status", ""), fields.get("cnv_id", ""), fields)
 
     async def _keep(
-        self, kind: TrackerKind, name: str, subject: str, fields: dict[str, Any], *, duplicate: bool = False
+        self,
+        kind: TrackerKind,
+        name: str,
+        subject: str,
+        fields: dict[str, Any],
+        *,
+        duplicate: bool = False,
+        remarks: tuple[str, ...] = (),
     ) -> None:
         hit = Hit(
             number=len(self._hits) + 1,
@@ -137,6 +155,7 @@ class Trackers:
             subject=subject,
             duplicate=duplicate,
             fields=fields,
+            remarks=remarks,
         )
         self._hits.append(hit)
         async with self._arrived:

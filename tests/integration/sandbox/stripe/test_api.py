@@ -330,3 +330,52 @@ async def test_portal_login_page_has_an_address_only_when_enabled(
     assert (with_page.login_page.url or "").startswith(sandbox.origin)
     assert without.login_page.url is None
     assert (with_page.is_default, without.is_default) == (True, False)
+
+
+async def test_portal_configuration_changes_only_where_it_is_told(
+    sandbox: StripeSandbox, client: official.StripeClient
+) -> None:
+    """Part of a feature, the name, a key of the metadata; the rest stays as it was made."""
+    configurations = client.v1.billing_portal.configurations
+    made = await configurations.create_async(
+        {
+            "features": {"subscription_cancel": {"enabled": True}, "invoice_history": {"enabled": True}},
+            "metadata": {"kept": "1", "gone": "1"},
+        }
+    )
+    changed = (
+        await configurations.update_async(
+            made.id,
+            {
+                "name": "Ours",
+                "features": {"subscription_cancel": {"mode": "immediately"}},
+                "business_profile": {"headline": "Hello"},
+                "metadata": {"gone": "", "new": "2"},
+            },
+        )
+    ).to_dict()
+    cancel = changed["features"]["subscription_cancel"]
+    assert (cancel["enabled"], cancel["mode"]) == (True, "immediately")
+    assert changed["features"]["invoice_history"] == {"enabled": True}
+    assert (changed["name"], changed["metadata"]) == ("Ours", {"kept": "1", "new": "2"})
+    assert (changed["active"], changed["business_profile"]["headline"]) == (True, "Hello")
+    assert sandbox.engine.world.get("billing_portal.configuration", made.id) == changed
+
+
+async def test_portal_login_page_that_was_off_has_a_new_address(
+    sandbox: StripeSandbox, client: official.StripeClient
+) -> None:
+    """The old one is dead for good, as at Stripe; switching on what is on changes nothing."""
+    configurations = client.v1.billing_portal.configurations
+    made = await configurations.create_async(
+        {"features": {"invoice_history": {"enabled": True}}, "login_page": {"enabled": True}}
+    )
+    first = made.login_page.url
+    assert (await configurations.update_async(made.id, {"login_page": {"enabled": True}})).login_page.url == first
+    off = await configurations.update_async(made.id, {"login_page": {"enabled": False}, "active": False})
+    assert (off.active, off.login_page.url) == (False, None)
+    again = await configurations.update_async(made.id, {"login_page": {"enabled": True}})
+    assert again.login_page.url not in (None, first)
+    with pytest.raises(official.InvalidRequestError) as refused:
+        await configurations.update_async("bpc_unknown", {"active": True})
+    assert refused.value.code == "resource_missing"

@@ -153,6 +153,10 @@ async def test_answers_to_changes_are_as_stripe_describes_them(
             "billing_portal/configurations",
             {"features[customer_update][enabled]": "true", "features[customer_update][allowed_updates][]": "email"},
         ),
+        ("POST", "billing_portal/configurations/{id}"): (
+            f"billing_portal/configurations/{sandbox.engine.world.all('billing_portal.configuration')[0]['id']}",
+            {"features[subscription_cancel][mode]": "immediately", "login_page[enabled]": "false", "metadata[a]": "b"},
+        ),
         ("POST", "webhook_endpoints"): (
             "webhook_endpoints",
             {"url": "http://127.0.0.1:9/", "enabled_events[0]": "invoice.paid"},

@@ -1,0 +1,36 @@
+"""How long a process lives: one event that the signals set, and the word that a part is up."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+import structlog
+
+_log = structlog.stdlib.get_logger("paywall.process")
+
+Stop: TypeAlias = asyncio.Event
+"""Set once: everything then ends by itself."""
+
+Ready: TypeAlias = Callable[[str], None]
+"""Told which part is up."""
+
+
+def log_ready(what: str) -> None:
+    """Say in the log that a part is up."""
+    _log.info("ready", part=what)
+
+
+@asynccontextmanager
+async def stop_on_signals() -> AsyncIterator[Stop]:
+    """An event that SIGTERM and SIGINT set while the block runs."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
