@@ -4,7 +4,10 @@
     nox -s tests -- …   one session alone; what follows `--` goes to pytest
     nox -s sandbox      the whole product on this machine, with no account anywhere
     nox -s constraints  the newest packages that fit together
-    nox -s lifecycle    docs/lifecycle.md, drawn anew
+    nox -s generate     docs/lifecycle.md and docs/openapi.json, written anew from the code
+    nox -s screenshots  docs/images, taken anew by the page tests
+    nox -s benchmark    can anybody tell by the clock whether an address has paid?
+    nox -s messages     the catalogues of what customers read, brought in step with the code
 
 The checks share the environment of the session `environment`, so that its packages are installed once. With uv each
 environment takes seconds; without it nox falls back on virtualenv and pip.
@@ -20,7 +23,7 @@ import nox
 nox.needs_version = ">=2025.2.9"  # sessions that require another
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "types", "imports", "diagram", "core_wheel", "core_coverage", "pages", "tests"]
+nox.options.sessions = ["lint", "types", "imports", "generated", "core_wheel", "core_coverage", "pages", "tests"]
 
 ROOT = Path(__file__).parent
 CHROMIUM = Path("/usr/bin/chromium")
@@ -45,7 +48,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["environment"])
 def types(session: nox.Session) -> None:
     """Strict types, in the tests too."""
-    _run(session, "mypy", "src", "tests", "scripts", "packaging", "noxfile.py")
+    _run(session, "mypy", "src", "tests", "scripts", "packaging", "benchmarks", "noxfile.py")
 
 
 @nox.session(venv_backend="none", requires=["environment"])
@@ -55,9 +58,9 @@ def imports(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["environment"])
-def diagram(session: nox.Session) -> None:
-    """The drawing in the docs is today's."""
-    _run(session, "python", "scripts/lifecycle_page.py", "--check")
+def generated(session: nox.Session) -> None:
+    """The lifecycle's drawing and the API's description in the docs are today's."""
+    _run(session, "python", "scripts/generated_docs.py", "--check")
 
 
 @nox.session(venv_backend="none", requires=["environment"])
@@ -84,12 +87,8 @@ def core_coverage(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["environment"])
 def pages(session: nox.Session) -> None:
-    """What a customer sees, in a real browser: Debian's, because a downloaded one may not run everywhere."""
-    if not CHROMIUM.exists():
-        if not shutil.which("apt-get") or os.geteuid() != 0:
-            session.error(f"the page tests need {CHROMIUM}: run `apt-get install chromium` as root")
-        session.run("apt-get", "update", "-qq", external=True)
-        session.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", external=True)
+    """What a customer sees, in a real browser."""
+    _need_chromium(session)
     _run(session, "pytest", "-n", "2", "tests/pages", *session.posargs)
 
 
@@ -107,9 +106,31 @@ def sandbox(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["environment"])
-def lifecycle(session: nox.Session) -> None:
-    """Draw docs/lifecycle.md anew. Not part of the checks."""
-    _run(session, "python", "scripts/lifecycle_page.py")
+def generate(session: nox.Session) -> None:
+    """Write the pages of docs/ that are made from the code. Not part of the checks."""
+    _run(session, "python", "scripts/generated_docs.py")
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def messages(session: nox.Session) -> None:
+    """Bring the catalogues in step with the words in the code. Not part of the checks: a test says when it is due."""
+    _run(session, "python", "scripts/messages.py")
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def screenshots(session: nox.Session) -> None:
+    """Take the pictures of the docs anew, by the page tests. Not part of the checks."""
+    _need_chromium(session)
+    pictures = ROOT / "docs" / "images"
+    pictures.mkdir(exist_ok=True)
+    session.env["PAYWALL_SCREENSHOTS"] = str(pictures)
+    _run(session, "pytest", "-n", "2", "tests/pages", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def benchmark(session: nox.Session) -> None:
+    """The time of a restore for known and unknown addresses, side by side. Not part of the checks."""
+    _run(session, "python", "benchmarks/restore_timing.py", *session.posargs)
 
 
 @nox.session
@@ -122,6 +143,16 @@ def constraints(session: nox.Session) -> None:
         silent=True, log=False,
     )  # fmt: skip
     (ROOT / "constraints.txt").write_text(str(compiled), encoding="utf-8")
+
+
+def _need_chromium(session: nox.Session) -> None:
+    """Debian's browser, because a downloaded one may not run everywhere."""
+    if CHROMIUM.exists():
+        return
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        session.error(f"the page tests need {CHROMIUM}: run `apt-get install chromium` as root")
+    session.run("apt-get", "update", "-qq", external=True)
+    session.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", external=True)
 
 
 def _run(session: nox.Session, program: str, *arguments: str, silent: bool = False) -> None:
