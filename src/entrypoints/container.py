@@ -45,6 +45,7 @@ from paywall_core.use_cases.customer_portal import OpenCustomerPortal
 from paywall_core.use_cases.deliver_outbox import DeliverOutbox, RetryPolicy
 from paywall_core.use_cases.deliveries import Channels, Deliveries
 from paywall_core.use_cases.forget_challenges import ForgetChallenges
+from paywall_core.use_cases.forget_tracking import ForgetTracking
 from paywall_core.use_cases.record_payment import RecordPayment
 from paywall_core.use_cases.request_restore import RequestRestore
 from paywall_core.use_cases.session_status import GetSessionStatus
@@ -225,6 +226,7 @@ class Container(containers.DeclarativeContainer):
     access_status = providers.Singleton(GetAccessStatus, directory=directory, clock=clock)
     sweep_lapsed = providers.Singleton(SweepLapsed, unit_of_work=unit_of_work, clock=clock)
     forget_challenges = providers.Singleton(ForgetChallenges, unit_of_work=unit_of_work, clock=clock)
+    forget_tracking = providers.Singleton(ForgetTracking, unit_of_work=unit_of_work, clock=clock)
     request_restore = providers.Singleton(RequestRestore, unit_of_work=unit_of_work, clock=clock, randomness=randomness)
     confirm_restore = providers.Singleton(
         ConfirmRestore, unit_of_work=unit_of_work, codes=codes, links=links, clock=clock
@@ -272,6 +274,7 @@ class Container(containers.DeclarativeContainer):
         deliver_outbox=deliver_outbox,
         sweep_lapsed=sweep_lapsed,
         forget_challenges=forget_challenges,
+        forget_tracking=forget_tracking,
         awake=outbox_bell,
     )
     http_dependencies = providers.Singleton(

@@ -12,6 +12,7 @@ import structlog
 from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus
 from paywall_core.use_cases.deliver_outbox import DeliverOutbox
 from paywall_core.use_cases.forget_challenges import ForgetChallenges
+from paywall_core.use_cases.forget_tracking import ForgetTracking
 from paywall_core.use_cases.sweep_lapsed import SweepLapsed
 
 _log = structlog.stdlib.get_logger("paywall.worker")
@@ -23,7 +24,7 @@ class Worker:
     Args:
         deliver_outbox: leases and delivers.
         sweep_lapsed: records what has lapsed, a batch a call.
-        forget_challenges: deletes what no limit needs any more, a batch a call.
+        forget_challenges, forget_tracking: delete what is not needed any more, a batch a call.
         awake: set by whoever of this process has just written to the outbox: look now, not at the next poll.
         poll_seconds: the longest wait before the outbox is looked at again.
         sweep_seconds: the time between two rounds of sweeping and forgetting.
@@ -36,6 +37,7 @@ class Worker:
         deliver_outbox: DeliverOutbox,
         sweep_lapsed: SweepLapsed,
         forget_challenges: ForgetChallenges,
+        forget_tracking: ForgetTracking,
         awake: asyncio.Event,
         poll_seconds: float = 1.0,
         sweep_seconds: float = 30.0,
@@ -44,7 +46,8 @@ class Worker:
         self._deliver_outbox = deliver_outbox
         self._chores: tuple[tuple[str, Callable[[], Awaitable[int]]], ...] = (
             ("sweep", sweep_lapsed),
-            ("forget", forget_challenges),
+            ("forget_challenges", forget_challenges),
+            ("forget_tracking", forget_tracking),
         )
         self._awake = awake
         self._poll_seconds = poll_seconds

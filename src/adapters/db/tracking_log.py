@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.db.rows import attempt_of_row, attempt_row
@@ -35,3 +35,17 @@ class SqlTrackingLog(TrackingLog):
             .where(tracking_events.c.id == attempt_id)
             .values(outcome=str(outcome), settled_at=at, reason=reason)
         )
+
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Delete the oldest, up to `limit`; those that somebody else deletes are passed over."""
+        old = (
+            select(tracking_events.c.id)
+            .where(tracking_events.c.received_at < before, tracking_events.c.outcome != str(TrackingOutcome.QUEUED))
+            .order_by(tracking_events.c.received_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        ids = (await self._connection.execute(old)).scalars().all()
+        if ids:
+            await self._connection.execute(delete(tracking_events).where(tracking_events.c.id.in_(ids)))
+        return len(ids)

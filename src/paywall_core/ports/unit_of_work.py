@@ -126,6 +126,10 @@ class TrackingLog(Protocol):
         """Write what became of an attempt; of an unknown one nothing is written."""
         ...
 
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Delete up to `limit` attempts that came in before a moment, none that is queued; how many were deleted."""
+        ...
+
 
 class DeliveryStatus(StrEnum):
     """How far an outbox row has come."""

@@ -229,3 +229,14 @@ class InMemoryTrackingLog(TrackingLog):
         attempt = self._tables.tracking_log.get(attempt_id)
         if attempt is not None:
             self._tables.tracking_log[attempt_id] = structs.replace(attempt, outcome=outcome, reason=reason)
+
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Delete what is older and not queued."""
+        old = [
+            key
+            for key, one in self._tables.tracking_log.items()
+            if one.received_at < before and one.outcome is not TrackingOutcome.QUEUED
+        ][:limit]
+        for key in old:
+            del self._tables.tracking_log[key]
+        return len(old)

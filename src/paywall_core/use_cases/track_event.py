@@ -171,7 +171,7 @@ def _funnel_event(command: TrackFunnelCommand) -> FunnelEvent:
     for name in ("clickid", "session_id", "page_path"):
         _check_text(name, getattr(command, name), _LONGEST[name])
     if len(command.params) > MAX_PARAMS:
-        raise InvalidInput("tracking_params", f"must be at most {MAX_PARAMS}")
+        raise InvalidInput("tracking_params", f"must be at most {MAX_PARAMS} parameters")
     for name, value in command.params.items():
         _check_text("tracking_params", name, _MAX_PARAM_NAME_CHARACTERS)
         _check_text("tracking_params", value, _MAX_PARAM_CHARACTERS)

@@ -319,3 +319,24 @@ async def test_all_ids_of_an_event_become_its_order_s(store: Store, *, parked_be
         disputed = await uow.orders.get(order.id)
     assert disputed is not None
     assert disputed.state is State.REVOKED
+
+
+async def test_old_tracked_events_are_forgotten_in_bounded_batches(store: Store) -> None:
+    """The oldest first; none that is younger, none that is still queued."""
+    ids = [uuid4() for _ in range(5)]
+    outcomes = [TrackingOutcome.QUEUED, *[TrackingOutcome.DELIVERED] * 4]
+    async with store.unit_of_work() as uow:
+        for minute, (attempt_id, outcome) in enumerate(zip(ids, outcomes, strict=True)):
+            await uow.tracking_log.add(
+                TrackingAttempt(
+                    id=attempt_id, received_at=NOW + minute * MINUTE, event=AdEvent(name="Lead"), outcome=outcome
+                )
+            )
+        await uow.commit()
+    for expected in (2, 1, 0):
+        async with store.unit_of_work() as uow:
+            assert await uow.tracking_log.forget(NOW + 4 * MINUTE, 2) == expected
+            await uow.commit()
+    async with store.unit_of_work() as uow:
+        left = [await uow.tracking_log.find(attempt_id) is not None for attempt_id in ids]
+    assert left == [True, False, False, False, True]

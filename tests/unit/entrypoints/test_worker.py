@@ -20,6 +20,7 @@ from paywall_core.testing import FakeClock, FakeMessenger, InMemoryStore, Seeded
 from paywall_core.use_cases.deliver_outbox import DeliverOutbox, RetryPolicy
 from paywall_core.use_cases.deliveries import Channels, Deliveries
 from paywall_core.use_cases.forget_challenges import ForgetChallenges
+from paywall_core.use_cases.forget_tracking import ForgetTracking
 from paywall_core.use_cases.sweep_lapsed import SweepLapsed
 
 SECRET = b"a secret of the tests"
@@ -47,6 +48,7 @@ class Setting:
             ),
             sweep_lapsed=SweepLapsed(unit_of_work=self.store.unit_of_work, clock=self.clock),
             forget_challenges=ForgetChallenges(unit_of_work=self.store.unit_of_work, clock=self.clock),
+            forget_tracking=ForgetTracking(unit_of_work=self.store.unit_of_work, clock=self.clock),
             awake=self.awake,
             poll_seconds=0.01,
             sweep_seconds=0.01,

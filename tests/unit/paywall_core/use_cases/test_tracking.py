@@ -11,6 +11,7 @@ from paywall_core.facts import RefundStatus
 from paywall_core.ports.delivery import AdReport, ClickReport
 from paywall_core.ports.unit_of_work import DeliveryStatus
 from paywall_core.tracking import FUNNEL_EVENTS, AdEvent, FunnelEvent, TrackingOutcome
+from paywall_core.use_cases.forget_tracking import KEPT
 from paywall_core.use_cases.track_event import TrackAdCommand, TrackFunnelCommand
 
 from ..strategies import eur  # noqa: TID252  - the tests' own package
@@ -184,6 +185,17 @@ async def test_event_that_vanished_is_a_dead_letter(world: World) -> None:
     world.store.tables.tracking_log.clear()
     assert await world.deliver_all() == [DeliveryStatus.DEAD]
     assert world.store.outbox[0].error == "its logged event does not exist"
+
+
+async def test_settled_events_are_forgotten_after_a_time(world: World) -> None:
+    """Not before, and not while one still waits."""
+    await world.track_ad(TrackAdCommand(status="Lead"))
+    await world.deliver_all()
+    await world.track_ad(TrackAdCommand(status="Waits"))
+    assert await world.forget_tracking() == 0
+    world.clock.advance(KEPT + timedelta(seconds=1))
+    assert await world.forget_tracking() == 1
+    assert [attempt.event.name for attempt in world.store.tracking_log] == ["Waits"]
 
 
 def test_personal_data_stays_out_of_reprs() -> None:

@@ -34,6 +34,7 @@ from paywall_core.use_cases.customer_portal import OpenCustomerPortal
 from paywall_core.use_cases.deliver_outbox import DeliverOutbox, RetryPolicy
 from paywall_core.use_cases.deliveries import Channels, Deliveries
 from paywall_core.use_cases.forget_challenges import ForgetChallenges
+from paywall_core.use_cases.forget_tracking import ForgetTracking
 from paywall_core.use_cases.record_payment import RecordPayment
 from paywall_core.use_cases.request_restore import RequestRestore
 from paywall_core.use_cases.session_status import GetSessionStatus
@@ -107,6 +108,7 @@ class World:
             unit_of_work=unit_of_work, codes=self.codes, links=links, clock=self.clock
         )
         self.forget = ForgetChallenges(unit_of_work=unit_of_work, clock=self.clock)
+        self.forget_tracking = ForgetTracking(unit_of_work=unit_of_work, clock=self.clock)
         self.open_portal = OpenCustomerPortal(portal=self.portal)
         self.track_funnel, self.untracked_funnel = (
             TrackFunnel(
