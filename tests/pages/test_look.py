@@ -36,6 +36,7 @@ async def test_no_page_is_wider_than_its_screen(new_phone: NewPhone, width: int)
     await phone.press_start(ANNA)
     await phone.hears(WORDS["ru"].welcome)
     shops = [f"{shop}/pay?locale=ru", f"{shop}/pay?locale=en", success, f"{shop}/pay/cancel", checkout]
+    shops += [f"{shop}/pay/restore?locale=ru", f"{shop}/pay/restore?locale=en"]
     worlds = ["", "telegram", f"telegram/chat/{ANNA.id}", "mail", "mail/1", "mail/1?view=source", "trackers"]
     addresses = [*shops, link, *(f"{world.origin}/{path}" for path in worlds)]
     assert [address for address in addresses if await too_wide(phone.page, address)] == []

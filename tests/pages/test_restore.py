@@ -3,7 +3,7 @@
 import pytest
 
 from tests.pages.conftest import NewPhone
-from tests.pages.walk import ANNA, BOB, SPEAKERS, WORDS, Console, Phone
+from tests.pages.walk import ANNA, BOB, SPEAKERS, WORDS, Console, Phone, Telegrammer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -13,13 +13,18 @@ def wrong(code: str) -> str:
     return f"{(int(code) + 1) % 10**6:06d}"
 
 
-async def walk_in(phone: Phone, locale: str) -> str:
-    """Buy and press START; gives the link."""
+def other(person: Telegrammer) -> Telegrammer:
+    """The one of the two that this is not."""
+    return BOB if person == ANNA else ANNA
+
+
+async def walk_in(phone: Phone, locale: str, person: Telegrammer) -> str:
+    """Buy in a language and press START as somebody; gives the link."""
     await phone.buy(locale=locale)
     await phone.sees("ready")
     link = await phone.link()
     await phone.page.goto(link)
-    await phone.press_start(SPEAKERS[locale])
+    await phone.press_start(person)
     await phone.hears(WORDS[locale].welcome)
     return link
 
@@ -29,9 +34,8 @@ async def test_restore_from_the_page_moves_access_to_whoever_presses_start(
     phone: Phone, new_phone: NewPhone, locale: str
 ) -> None:
     """Wrong code, right code, START by another account: it is in, the first one is out, and the old link is dead."""
-    words, before = WORDS[locale], SPEAKERS[locale]
-    after = next(person for person in (ANNA, BOB) if person != before)
-    old_link = await walk_in(phone, locale)
+    words, before, after = WORDS[locale], SPEAKERS[locale], other(SPEAKERS[locale])
+    old_link = await walk_in(phone, locale, before)
     phone.album = locale
     await phone.lose_the_link(locale)
     await phone.keep_picture("restore-address")
@@ -82,25 +86,23 @@ async def test_unknown_address_sees_the_same_page_and_gets_no_mail(phone: Phone,
 @pytest.mark.parametrize(("bot_mode", "locale"), [("polling", "ru"), ("webhook", "en")])
 async def test_restore_from_the_chat_lets_in_at_once(phone: Phone, new_phone: NewPhone, locale: str) -> None:
     """Changed their mind first, then a wrong code, then the right one: in; the account before is out."""
-    words, before = WORDS[locale], SPEAKERS[locale]
-    after = next(person for person in (ANNA, BOB) if person != before)
-    old_link = await walk_in(phone, locale)
+    words, before, after = WORDS[locale], other(SPEAKERS[locale]), SPEAKERS[locale]
+    old_link = await walk_in(phone, locale, before)
     chat = await new_phone()
     await chat.open_chat(after)
     await chat.press_start_in_chat()
-    theirs = WORDS[after.locale]
-    await chat.hears(theirs.closed)
-    assert theirs.ask_address in await chat.say("/restore")
-    assert theirs.cancelled in await chat.say("/cancel")
-    assert theirs.ask_address in await chat.say("/restore")
-    assert theirs.code_sent in await chat.say(chat.email)
+    await chat.hears(words.closed)
+    assert words.ask_address in await chat.say("/restore")
+    assert words.cancelled in await chat.say("/cancel")
+    assert words.ask_address in await chat.say("/restore")
+    assert words.code_sent in await chat.say(chat.email)
     code = await chat.read_code(words.code_subject)
-    assert theirs.code_wrong in await chat.say(wrong(code))
+    assert words.code_wrong in await chat.say(wrong(code))
     assert words.welcome_back in await chat.say(code)
-    chat.album = after.locale
+    chat.album = locale
     await chat.keep_picture("restore-chat")
     assert code not in await chat.page.get_by_test_id("thread").inner_text()
-    assert words.inside in await chat.say(theirs.greeting)
+    assert words.inside in await chat.say(words.greeting)
     await phone.open_chat(before)
     assert WORDS[before.locale].closed in await phone.say(words.greeting)
     await phone.page.goto(old_link)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 from aiogram import Bot, Dispatcher
-from litestar import Litestar, Request, Response, post
+from litestar import Litestar, MediaType, Request, Response, post
 from litestar.params import FromPath
 
 from adapters.bot.patience import try_until_done
@@ -52,25 +52,30 @@ def webhook_app(bot: Bot, dispatcher: Dispatcher, secret: str) -> Litestar:
     newest = _NewestUpdates()
 
     @post(["/tg/webhook/{given:str}", "/{given:str}"], status_code=200, include_in_schema=False)
-    async def receive(given: FromPath[str], request: Request[Any, Any, Any]) -> Response[None]:
+    async def receive(given: FromPath[str], request: Request[Any, Any, Any]) -> Response[str]:
         header = request.headers.get(SECRET_HEADER, "")
         known = hmac.compare_digest(expected, given.encode()) & hmac.compare_digest(expected, header.encode())
         if not known:
-            return Response(None, status_code=404)
+            return _answer(404)
         try:
             update = read_update(msgspec.json.decode(await request.body()), bot)
         except (msgspec.DecodeError, UnicodeDecodeError):
             update = None
         if update is None:
-            return Response(None, status_code=400)
+            return _answer(400)
         if newest.add(update.update_id):
             try:
                 await dispatcher.feed_update(bot, update)
             except Exception:  # noqa: BLE001  - see above: logged, and not sent again
                 _log.exception("bot.update_failed", update_id=update.update_id)
-        return Response(None, status_code=200)
+        return _answer(200)
 
     return Litestar([receive], openapi_config=None, logging_config=None, request_max_body_size=MAX_UPDATE_BYTES)
+
+
+def _answer(status_code: int) -> Response[str]:
+    """Nothing at all: Telegram would take a JSON body for a call of the Bot API."""
+    return Response("", status_code=status_code, media_type=MediaType.TEXT)
 
 
 class _NewestUpdates:

@@ -123,7 +123,6 @@ _PORTAL: Final = described(
         "payload_too_large",
         "rate_limited",
         "payment_provider_unavailable",
-        "internal_error",
     ),
     wrong=_NOT_AN_ADDRESS,
     saying=Saying(
