@@ -77,7 +77,9 @@ class StripePaymentGateway(PaymentGateway):
         shown = self._shown.get(plan)
         if shown is not None and now < shown[0] + _PRICE_TTL:
             return shown[1]
-        found = await answer(self._stripe.client().v1.prices.retrieve_async(self._prices[plan]))
+        # Not tried again: a page waits for this, and does without where Stripe is away.
+        asked = self._stripe.client().v1.prices.retrieve_async(self._prices[plan], options={"max_network_retries": 0})
+        found = await answer(asked)
         try:
             price = _price(found)
         except InvalidPayload as error:

@@ -1,5 +1,6 @@
 """The page where a customer chooses a plan, gives an address, and goes on to the provider's checkout."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -69,7 +70,9 @@ class PayPage:
         headers: dict[str, str] | None = None,
     ) -> Response[str]:
         locale = self._renderer.locale(request, values.get("locale", ""))
-        plans = [(plan, await self._price(plan, locale)) for plan in self._d.plans]
+        sold = list(self._d.plans)
+        prices = await asyncio.gather(*(self._price(plan, locale) for plan in sold))
+        plans = list(zip(sold, prices, strict=True))
         names = [plan.name for plan, _ in plans]
         return self._renderer.page(
             request,

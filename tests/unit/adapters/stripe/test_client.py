@@ -202,6 +202,14 @@ async def test_odd_session_and_price_are_an_outage_too(
         await gateway.price_of("one_time_basic")
 
 
+async def test_price_is_not_waited_for_while_stripe_is_away(fake: FakeStripe, gateway: StripePaymentGateway) -> None:
+    """The page does without it: one question, although Stripe would let us try again."""
+    fake.answers({"error": {"message": "busy"}}, "503 Unavailable", **{"Stripe-Should-Retry": "true"})
+    with pytest.raises(PaymentProviderUnavailable):
+        await gateway.price_of("sub_monthly")
+    assert len(fake.requests) == 1
+
+
 async def test_price_in_tiers_is_not_shown_as_free(fake: FakeStripe, gateway: StripePaymentGateway) -> None:
     """Such a price has no amount of its own."""
     fake.answers({"id": "price_once", "object": "price", "currency": "eur", "unit_amount": None, "recurring": None})
