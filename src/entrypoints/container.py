@@ -30,7 +30,8 @@ from adapters.stripe.portal import StripeCustomerPortal
 from adapters.stripe.webhook import StripeWebhook
 from adapters.tracking.meta import MetaConversions
 from adapters.tracking.mobi_slon import MobiSlonTracker
-from entrypoints.settings import RateSetting, Settings
+from entrypoints.setting_values import RateSetting
+from entrypoints.settings import Settings
 from entrypoints.worker import Worker
 from paywall_core.access_token import AccessTokens
 from paywall_core.activation_link import ActivationLinks

@@ -6,7 +6,8 @@ import pytest
 
 from entrypoints.container import Container
 from entrypoints.logs import mask
-from entrypoints.settings import RateLimitSettings, RateSetting, Role, SettingError, load_settings, read_environment
+from entrypoints.setting_values import RateSetting
+from entrypoints.settings import RateLimitSettings, Role, SettingError, load_settings, read_environment
 from paywall_core.ports.payments import CustomerPortal, PaymentGateway, PaymentWebhook
 
 GOOD = {
