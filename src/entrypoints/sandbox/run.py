@@ -9,16 +9,18 @@ import errno
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from socket import socket
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 from sqlalchemy import URL
 
 from adapters.db.database import Database
 from entrypoints.processes import run_serve
+from entrypoints.sandbox.clock import MovableClock
 from entrypoints.sandbox.orders import orders_feed
 from entrypoints.sandbox.stripe import WebhookTiming
 from entrypoints.sandbox.world import HOST, OutsideWorld, WorldKeys
@@ -26,6 +28,7 @@ from entrypoints.settings import Role, Settings, load_settings
 
 DATABASE: Final = "paywall.db"
 KEYS: Final = "sandbox-keys.json"
+CLOCK: Final = "sandbox-clock.json"
 _READY_SECONDS: Final = 60.0
 _UNUSABLE: Final = (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL)
 
@@ -52,6 +55,12 @@ class SandboxOptions(msgspec.Struct, frozen=True, kw_only=True):
     data: Path | None = None
     log_format: str = "console"
     webhook_timing: WebhookTiming | None = None
+
+
+class _KeptClock(msgspec.Struct, frozen=True, kw_only=True):
+    """How far ahead of the machine a kept sandbox is."""
+
+    ahead_seconds: Annotated[float, msgspec.Meta(ge=0)]
 
 
 class RunningSandbox(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,18 +105,21 @@ async def running_sandbox(options: SandboxOptions) -> AsyncIterator[RunningSandb
     async with AsyncExitStack() as stack:
         directory = stack.enter_context(_directory(options.data))
         keys = WorldKeys.random() if options.data is None else _kept_keys(directory / KEYS)
+        clock = MovableClock() if options.data is None else stack.enter_context(_kept_clock(directory / CLOCK))
         database_url = _url_of(directory / DATABASE)
         database = Database(database_url)
         stack.push_async_callback(database.close)  # after the console has stopped to read it
         with _naming("--port", options.port):
             world = await stack.enter_async_context(
-                OutsideWorld.start(http_port=options.port, keys=keys, webhook_timing=options.webhook_timing)
+                OutsideWorld.start(
+                    http_port=options.port, keys=keys, clock=clock, webhook_timing=options.webhook_timing
+                )
             )
         product_url = f"http://{HOST}:{options.product_port or _free_port()}"
         settings = _settings(world, product_url, database_url, options)
         await stack.enter_async_context(world.webhooks_to(product_url))
         with _naming("--product-port", options.product_port):
-            product = await stack.enter_async_context(_product(settings, world))
+            product = await stack.enter_async_context(_product(settings, world, clock))
         world.show_orders(orders_feed(database))
         yield RunningSandbox(world=world, product_url=product_url, product=product, database_url=database_url)
 
@@ -120,10 +132,10 @@ def forget_proxies(environ: MutableMapping[str, str] = os.environ) -> None:
 
 
 @asynccontextmanager
-async def _product(settings: Settings, world: OutsideWorld) -> AsyncIterator[asyncio.Task[None]]:
-    """The product, entered once its pages answer and Telegram's updates reach its bot."""
+async def _product(settings: Settings, world: OutsideWorld, clock: MovableClock) -> AsyncIterator[asyncio.Task[None]]:
+    """The product, at the world's time, entered once its pages answer and Telegram's updates reach its bot."""
     stop, serving = asyncio.Event(), asyncio.Event()
-    product = asyncio.create_task(run_serve(settings, stop, lambda _: serving.set()))
+    product = asyncio.create_task(run_serve(settings, stop, lambda _: serving.set(), clock=clock))
     try:
         await _come_up(product, serving, world)
         yield product
@@ -196,6 +208,23 @@ def _kept_keys(path: Path) -> WorldKeys:
             f"{path} cannot be written ({error.strerror}): name another directory by --data"
         ) from None
     return keys
+
+
+@contextmanager
+def _kept_clock(path: Path) -> Iterator[MovableClock]:
+    """The clock that a kept database goes on by: it must not fall behind what is written there."""
+    ahead_seconds = 0.0
+    try:
+        ahead_seconds = msgspec.json.decode(path.read_bytes(), type=_KeptClock).ahead_seconds
+    except FileNotFoundError:
+        pass
+    except (OSError, msgspec.MsgspecError):
+        raise SandboxOptionError(f"{path} cannot be read: remove it, or name another directory by --data") from None
+    clock = MovableClock(ahead=timedelta(seconds=ahead_seconds))
+    try:
+        yield clock
+    finally:
+        path.write_bytes(msgspec.json.encode(_KeptClock(ahead_seconds=clock.ahead.total_seconds())))
 
 
 @contextmanager

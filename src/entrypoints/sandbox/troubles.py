@@ -27,3 +27,4 @@ class Troubles:
     telegram_down: bool = False
     smtp_down: bool = False
     trackers_down: bool = False
+    renewals_fail: bool = False  # the cards of subscriptions do not pay what falls due by the clock

@@ -7,16 +7,18 @@ orders for the console, and the settings that lead the product here.
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Self
 from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Litestar
 
+from entrypoints.sandbox.clock import MovableClock, utc_now
 from entrypoints.sandbox.console.routes import console_router
 from entrypoints.sandbox.console.views import ConsoleParts, OrdersFeed
 from entrypoints.sandbox.mailbox import Mailbox
+from entrypoints.sandbox.passage import Passage
 from entrypoints.sandbox.stripe import SandboxPrice, StripeSandbox, WebhookTiming
 from entrypoints.sandbox.telegram import TelegramSandbox
 from entrypoints.sandbox.trackers import Trackers
@@ -64,10 +66,6 @@ class WorldKeys(msgspec.Struct, frozen=True, kw_only=True):
         return "WorldKeys(...)"
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class _ClockOf(Clock):
     """A function that tells the time, as the port that Telegram asks for."""
 
@@ -99,6 +97,7 @@ class OutsideWorld:
         trackers: Trackers,
         keys: WorldKeys,
         orders_feed: OrdersFeed | None = None,
+        passage: Passage | None = None,
     ) -> None:
         self.troubles = troubles
         self.stripe = stripe
@@ -106,6 +105,8 @@ class OutsideWorld:
         self.mailbox = mailbox
         self.trackers = trackers
         self.keys = keys
+        self.passage = passage
+        """How its time is moved; None where it runs by a clock that somebody else moves."""
         self.origin = ""
         """Where all pages and HTTP APIs are, `http://127.0.0.1:<port>`; set while it runs."""
         self.smtp_port = 0
@@ -116,6 +117,8 @@ class OutsideWorld:
             telegram=telegram,
             mailbox=mailbox,
             trackers=trackers,
+            clock=stripe.engine.world.clock,
+            passage=passage,
             orders_feed=orders_feed,
         )
 
@@ -128,33 +131,45 @@ class OutsideWorld:
         smtp_port: int = 0,
         keys: WorldKeys | None = None,
         orders_feed: OrdersFeed | None = None,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: MovableClock | Callable[[], datetime] = utc_now,
         webhook_timing: WebhookTiming | None = None,
     ) -> AsyncIterator[Self]:
-        """Run it while the block runs. A port of 0 is any free one.
+        """Run it while the block runs.
+
+        Args:
+            http_port: of the pages and HTTP APIs; 0 is any free one.
+            smtp_port: of the mail; 0 is any free one.
+            keys: kept ones; new ones by default.
+            orders_feed: what the console shows of the product.
+            clock: everybody's time, the product's too. A `MovableClock` is moved by the console's buttons and by
+                `passage`; whoever moves another one calls `stripe.engine.catch_up()` to let Stripe act.
+            webhook_timing: of Stripe's webhooks.
 
         Raises:
             OSError: a port is taken.
         """
         keys = keys or WorldKeys.random()
         troubles = Troubles()
+        tell = clock.now if isinstance(clock, MovableClock) else clock
+        stripe = StripeSandbox(
+            secret_key=keys.stripe_secret_key,
+            webhook_secret=keys.stripe_webhook_secret,
+            prices=(ONE_TIME_BASIC, SUB_MONTHLY),
+            troubles=troubles,
+            clock=tell,
+            timing=webhook_timing,
+        )
         world = cls(
             troubles=troubles,
-            stripe=StripeSandbox(
-                secret_key=keys.stripe_secret_key,
-                webhook_secret=keys.stripe_webhook_secret,
-                prices=(ONE_TIME_BASIC, SUB_MONTHLY),
-                troubles=troubles,
-                clock=clock,
-                timing=webhook_timing,
-            ),
+            stripe=stripe,
             telegram=TelegramSandbox(
-                bot_token=keys.bot_token, bot_username=BOT_USERNAME, troubles=troubles, clock=_ClockOf(clock)
+                bot_token=keys.bot_token, bot_username=BOT_USERNAME, troubles=troubles, clock=_ClockOf(tell)
             ),
-            mailbox=Mailbox(troubles=troubles, clock=clock),
-            trackers=Trackers(pixel_id=PIXEL_ID, access_token=keys.meta_access_token, troubles=troubles, clock=clock),
+            mailbox=Mailbox(troubles=troubles, clock=tell),
+            trackers=Trackers(pixel_id=PIXEL_ID, access_token=keys.meta_access_token, troubles=troubles, clock=tell),
             keys=keys,
             orders_feed=orders_feed,
+            passage=Passage(clock, stripe) if isinstance(clock, MovableClock) else None,
         )
         async with world.running(http_port=http_port, smtp_port=smtp_port):
             yield world

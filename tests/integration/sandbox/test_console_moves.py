@@ -1,62 +1,12 @@
 """The console's buttons for what comes after a payment: each does what it says, and is gone when it cannot."""
 
-import re
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx
 import pytest
 
 from entrypoints.sandbox.console.moves import MOVES
-from entrypoints.sandbox.stripe import TestCard
-from entrypoints.sandbox.world import OutsideWorld
-from tests.integration.sandbox.conftest import open_session
-
-
-class Console:
-    """The page's buttons, found on the page before they are pressed."""
-
-    def __init__(self, world: OutsideWorld, browser: httpx.AsyncClient) -> None:
-        self.world, self.browser = world, browser
-
-    async def buy(self, *, subscription: bool) -> None:
-        """A purchase that is paid by card."""
-        session = await open_session(self.world, self.browser, subscription=subscription)
-        self.world.stripe.engine.pay(session, card=TestCard.PAYS)
-
-    async def buttons(self) -> list[str]:
-        """All of Stripe's that are on the page, as `kind-move`."""
-        return re.findall(r'data-testid="((?:session|subscription|payment|refund|dispute)-[a-z-]+)"', await self.html())
-
-    async def press(self, button: str) -> str:
-        """Press the first button of that name; gives the page after it."""
-        form = re.search(
-            rf'<form class="actions" method="post" action="([^"]+)" data-live>(?:(?!</form>).)*?data-testid="{button}"',
-            await self.html(),
-            re.DOTALL,
-        )
-        assert form is not None, f"no button {button}; there are {await self.buttons()}"
-        answer = await self.browser.post(form[1], data={"move": button.partition("-")[2]})
-        assert answer.status_code == 200
-        return answer.text
-
-    async def html(self) -> str:
-        """The page."""
-        return (await self.browser.get("/")).text
-
-    def events(self) -> list[str]:
-        """What happened at Stripe, oldest first."""
-        return [event["type"] for event in self.all("event")]
-
-    def all(self, kind: str) -> list[dict[str, Any]]:
-        """Stripe's objects of one kind, oldest first."""
-        return self.world.stripe.engine.world.all(kind)
-
-
-@pytest.fixture
-def console(world: OutsideWorld, browser: httpx.AsyncClient) -> Console:
-    """It, with nothing bought yet."""
-    return Console(world, browser)
+from tests.integration.sandbox.conftest import Console
 
 
 async def test_nothing_bought_has_no_buttons(console: Console) -> None:

@@ -173,6 +173,36 @@ async def test_meta_refuses_wrong_token_and_wrong_pixel(client: httpx.AsyncClien
     assert trackers.received() == []
 
 
+PIXEL = "/trackers/meta/v25.0/77"
+
+
+async def test_meta_shows_the_pixel_to_whoever_has_the_token(client: httpx.AsyncClient, trackers: Trackers) -> None:
+    """With the fields that are asked for; the token in a header or in the address."""
+    named = await client.get(f"{PIXEL}?fields=name", headers={"Authorization": "Bearer meta-token"})
+    assert (named.status_code, named.json()) == (200, {"name": "Sandbox pixel", "id": "77"})
+    bare = await client.get(f"{PIXEL}?access_token=meta-token")
+    assert bare.json() == {"id": "77"}
+    assert trackers.received() == []
+
+
+async def test_meta_shows_the_pixel_to_nobody_else(client: httpx.AsyncClient, trackers: Trackers) -> None:
+    """Wrong token, wrong pixel, unknown field, no version in the path, and while it is down."""
+    ours = {"Authorization": "Bearer meta-token"}
+    answers = [
+        await client.get(PIXEL),
+        await client.get("/trackers/meta/v25.0/78", headers=ours),
+        await client.get(f"{PIXEL}?fields=name,colour", headers=ours),
+        await client.get("/trackers/meta/25.0/77", headers=ours),
+    ]
+    assert [answer.status_code for answer in answers] == [400, 400, 400, 404]
+    assert [answer.json()["error"]["code"] for answer in answers[:3]] == [190, 100, 100]
+    assert answers[1].json()["error"]["error_subcode"] == 33
+    assert "(colour)" in answers[2].json()["error"]["message"]
+    trackers.troubles.trackers_down = True
+    down = await client.get(PIXEL, headers=ours)
+    assert (down.status_code, down.json()["error"]["is_transient"]) == (503, True)
+
+
 async def test_mobi_slon_takes_a_postback(client: httpx.AsyncClient, trackers: Trackers) -> None:
     """The click and its status; every other parameter is kept too."""
     waiting = asyncio.create_task(trackers.wait_for(kind="mobi_slon", name="pay_success", subject="click 1"))

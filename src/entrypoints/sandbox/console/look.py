@@ -33,6 +33,7 @@ def templates_of(package: Path) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["clock"] = clock_time
+    environment.filters["moment"] = moment
     environment.filters["date"] = date
     environment.filters["day"] = day
     environment.filters["money"] = money
@@ -87,6 +88,14 @@ def clock_time(value: datetime | str | float | None) -> str:
     """`14:03:07`, UTC; empty for none."""
     moment = as_time(value)
     return "" if moment is None else moment.astimezone(UTC).strftime("%H:%M:%S")
+
+
+def moment(value: datetime | str | float | None, now: datetime) -> str:
+    """As `clock_time`, with the day where it is not today: `24 Nov, 14:03:07`."""
+    found = as_time(value)
+    if found is None or found.astimezone(UTC).date() == now.astimezone(UTC).date():
+        return clock_time(value)
+    return found.astimezone(UTC).strftime("%-d %b, %H:%M:%S")
 
 
 def day(value: datetime | str | float | None) -> str:

@@ -1,47 +1,31 @@
 """Stripe's side of the console: each checkout with what came of it, and the buttons that fit how it stands. Pure."""
 
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from msgspec import Struct
 
-Row = dict[str, Any]
-"""One object of `StripeSandbox.snapshot()`."""
+from entrypoints.sandbox.console.lines import Button, Line, Row
+from entrypoints.sandbox.console.moves import TRIAL_DAYS
+from entrypoints.sandbox.console.subscriptions import subscription_line
 
 _SESSION_TONES: Final = {"open": "info", "expired": "muted"}
-_ENDED: Final = ("canceled", "incomplete_expired")
+_DISPUTE_TONES: Final = {"won": "good", "prevented": "good", "warning_closed": "muted"}
 _OPEN_DISPUTES: Final = ("needs_response", "warning_needs_response", "under_review", "warning_under_review")
-
-
-class Button(Struct, frozen=True, kw_only=True):
-    """A button: what it does (see `moves.py`), what stands on it, and its colour."""
-
-    move: str
-    label: str
-    tone: str = ""
-
-
-class Line(Struct, frozen=True, kw_only=True):
-    """One object of a purchase.
-
-    Attributes:
-        kind, id: which object; the buttons act on it.
-        title: what it is.
-        amount, currency: its money in minor units; None where it has none.
-        until: Unix seconds that the title goes on with; None for none.
-        label, tone: how it stands.
-        buttons: what can happen to it now.
-    """
-
-    kind: str
-    id: str
-    title: str
-    amount: int | None = None
-    currency: str = ""
-    until: int | None = None
-    label: str
-    tone: str
-    buttons: tuple[Button, ...] = ()
+_REFUNDS: Final[Mapping[str, tuple[str, str, tuple[Button, ...]]]] = {
+    "pending": (
+        "on its way",
+        "warn",
+        (
+            Button(move="arrive", label="it arrives", tone="good"),
+            Button(move="fail", label="it fails", tone="bad"),
+            Button(move="cancel", label="take it back"),
+        ),
+    ),
+    "succeeded": ("succeeded", "muted", (Button(move="fail", label="the bank returns it"),)),
+    "failed": ("came back", "muted", ()),
+    "canceled": ("taken back", "muted", ()),
+}
 
 
 class Purchase(Struct, frozen=True, kw_only=True):
@@ -74,7 +58,7 @@ def _lines(session: Row, stripe: Row) -> Iterable[Line]:
         return
     for sub in stripe["subscriptions"]:
         if sub["id"] == session["subscription"]:
-            yield _subscription(sub)
+            yield subscription_line(sub)
     for payment in stripe["payments"]:
         mine = session["subscription"] and payment["subscription"] == session["subscription"]
         if not mine and payment["id"] != session["payment_intent"]:
@@ -97,6 +81,11 @@ def _session(one: Row) -> Line:
         )
     elif one["can_expire"]:
         buttons = (Button(move="expire", label="expire"),)
+    if one["can_offer_trial"]:
+        buttons += (
+            Button(move="trial", label=f"{TRIAL_DAYS} days' trial", rare=True),
+            Button(move="trial-without-card", label="a trial without a card", rare=True),
+        )
     return Line(
         kind="session",
         id=one["id"],
@@ -109,47 +98,12 @@ def _session(one: Row) -> Line:
     )
 
 
-def _subscription(one: Row) -> Line:
-    status, planned = one["status"], one["cancel_at_period_end"]
-    ended = status in _ENDED
-    return Line(
-        kind="subscription",
-        id=one["id"],
-        title="Subscription, ended" if ended else "Subscription, ends" if planned else "Subscription until",
-        until=one["ended_at"] if ended else one["current_period_end"],
-        label=status,
-        tone="muted" if ended else "good" if status in ("active", "trialing") else "warn",
-        buttons=_subscription_buttons(status, planned=planned),
-    )
-
-
-def _subscription_buttons(status: str, *, planned: bool) -> tuple[Button, ...]:
-    if status in _ENDED:
-        return ()
-    cancel = Button(move="cancel", label="cancel now", tone="bad")
-    if status == "incomplete":
-        return (cancel,)
-    if status == "past_due":
-        return (Button(move="retry-pays", label="retry pays", tone="good"), cancel)
-    if planned:
-        return (
-            Button(move="renew", label="its period ends"),
-            Button(move="keep", label="keep it", tone="good"),
-            cancel,
-        )
-    return (
-        Button(move="renew", label="renew", tone="good"),
-        Button(move="renewal-fails", label="renewal fails", tone="bad"),
-        Button(move="plan-cancel", label="cancel at its end"),
-        cancel,
-    )
-
-
 def _payment(one: Row) -> Line:
     refunded, amount = one["amount_refunded"], one["amount"]
     label, tone = {
         "succeeded": ("paid", "good"),
         "processing": ("on its way", "warn"),
+        "requires_action": ("asks the customer", "warn"),
         "canceled": ("cancelled", "muted"),
     }.get(one["status"], ("declined", "bad"))
     if refunded:
@@ -157,6 +111,8 @@ def _payment(one: Row) -> Line:
     buttons: list[Button] = []
     if one["can_refund"]:
         buttons += [Button(move="refund", label="refund"), Button(move="refund-part", label="refund half")]
+        if one["method"] == "card":
+            buttons.append(Button(move="refund-slow", label="refund, on its way for days", rare=True))
     if one["can_refund"] and not one["disputed"]:
         buttons += [Button(move="dispute", label="dispute", tone="bad"), Button(move="inquiry", label="inquiry")]
     return Line(
@@ -172,34 +128,40 @@ def _payment(one: Row) -> Line:
 
 
 def _refund(one: Row) -> Line:
-    failed = one["status"] == "failed"
+    status = one["status"]
+    label, tone, buttons = _REFUNDS.get(status, (status, "muted", ()))
     return Line(
         kind="refund",
         id=one["id"],
         title="Refund",
         amount=one["amount"],
         currency=one["currency"],
-        label="came back" if failed else one["status"],
-        tone="muted",
-        buttons=() if failed else (Button(move="fail", label="the bank returns it"),),
+        label=label,
+        tone=tone,
+        buttons=buttons,
     )
 
 
 def _dispute(one: Row) -> Line:
     status = one["status"]
     inquiry = status.startswith("warning")
+    is_open = status in _OPEN_DISPUTES
     buttons: tuple[Button, ...] = ()
-    if status in _OPEN_DISPUTES:
+    if is_open:
         won = Button(move="won", label="close it" if inquiry else "won", tone="good")
         worse = Button(move="escalate", label="it becomes a dispute", tone="bad")
         buttons = (won, worse if inquiry else Button(move="lost", label="lost", tone="bad"))
+        if status.endswith("needs_response"):
+            buttons += (Button(move="answer", label="send evidence", rare=True),)
+        buttons += (Button(move="prevent", label="Stripe prevents it", rare=True),)
+    label = status.removeprefix("warning_")
     return Line(
         kind="dispute",
         id=one["id"],
         title="Inquiry" if inquiry else "Dispute",
         amount=one["amount"],
         currency=one["currency"],
-        label="open" if buttons else status.removeprefix("warning_"),
-        tone={"won": "good", "warning_closed": "muted"}.get(status, "warn" if inquiry else "bad"),
+        label="open" if label == "needs_response" else label,
+        tone=_DISPUTE_TONES.get(status, "warn" if inquiry else "bad"),
         buttons=buttons,
     )

@@ -12,7 +12,7 @@ from litestar.response import Redirect
 
 from entrypoints.sandbox.console.look import page, refuse_other_sites, static_files, templates_of
 from entrypoints.sandbox.console.moves import MOVES
-from entrypoints.sandbox.console.views import OUTAGES, ConsoleParts, console_view
+from entrypoints.sandbox.console.views import OUTAGES, ConsoleParts, console_view, moment_of
 from entrypoints.sandbox.stripe import StripeRefusal
 from entrypoints.sandbox.troubles import WebhookTrouble
 
@@ -32,6 +32,10 @@ def console_router(parts: ConsoleParts) -> Router:
     async def troubles(request: Request[Any, Any, Any]) -> Response[Any]:
         return await console.set_trouble(await _form(request))
 
+    @post("/console/time", include_in_schema=False, name="console-time")
+    async def time(request: Request[Any, Any, Any]) -> Response[Any]:
+        return await console.move_time((await _form(request)).get("move", ""))
+
     @post("/console/stripe/events/{event_id:str}/deliver", include_in_schema=False, name="console-deliver")
     async def deliver(request: Request[Any, Any, Any], event_id: FromPath[str]) -> Response[Any]:
         await _form(request)
@@ -42,7 +46,7 @@ def console_router(parts: ConsoleParts) -> Router:
         name = (await _form(request)).get("move", "")
         return await console.act(lambda: console.move(kind, object_id, name))
 
-    return Router(path="/", route_handlers=[show, troubles, deliver, move, static_files()])
+    return Router(path="/", route_handlers=[show, troubles, time, deliver, move, static_files()])
 
 
 class Console:
@@ -60,15 +64,23 @@ class Console:
         return page(html, status_code=status_code, form_targets=targets)
 
     async def set_trouble(self, form: dict[str, str]) -> Response[Any]:
-        """One switch: `webhooks=<trouble>`, or `<part>_down=on|off`."""
+        """One switch: `webhooks=<trouble>`, or `<part>_down=on|off`, or `renewals_fail=on|off`."""
         if form.get("webhooks") in set(WebhookTrouble):
             self._parts.troubles.webhooks = WebhookTrouble(form["webhooks"])
             return _back()
-        for name, _ in OUTAGES:
+        for name in (*(name for name, _ in OUTAGES), "renewals_fail"):
             if form.get(name) in ("on", "off"):
                 setattr(self._parts.troubles, name, form[name] == "on")
                 return _back()
         return await self.page(notice="There is no such switch.", status_code=400)
+
+    async def move_time(self, name: str) -> Response[Any]:
+        """Let time go by, and lead back once everybody has lived through it."""
+        passage, moment = self._parts.passage, await moment_of(self._parts, name)
+        if passage is None or moment is None:
+            return await self.page(notice="There is nothing to move the clock to.", status_code=_CONFLICT)
+        await passage.to(moment)
+        return _back()
 
     async def act(self, action: Callable[[], Awaitable[object]]) -> Response[Any]:
         """Do it and lead back, or show the page with Stripe's reason why it cannot be done."""

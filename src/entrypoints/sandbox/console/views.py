@@ -6,12 +6,15 @@ The parts' snapshots are JSON-able documents of their own; here they are cut to 
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
 
 from entrypoints.sandbox.console.look import as_time
 from entrypoints.sandbox.console.purchases import purchases
+from entrypoints.sandbox.console.times import times
 from entrypoints.sandbox.mailbox import Mailbox
+from entrypoints.sandbox.passage import Passage
 from entrypoints.sandbox.stripe import StripeSandbox
 from entrypoints.sandbox.telegram import TelegramSandbox
 from entrypoints.sandbox.trackers import Trackers
@@ -51,13 +54,18 @@ _STATE_TONES: Final = {
 
 @dataclass(slots=True, kw_only=True)
 class ConsoleParts:
-    """What the console stands on; `product_url` and `orders_feed` come once the product is up."""
+    """What the console stands on; `product_url` and `orders_feed` come once the product is up.
+
+    `passage` is None where the clock is not ours to move.
+    """
 
     troubles: Troubles
     stripe: StripeSandbox
     telegram: TelegramSandbox
     mailbox: Mailbox
     trackers: Trackers
+    clock: Callable[[], datetime]
+    passage: Passage | None = None
     product_url: str | None = None
     orders_feed: OrdersFeed | None = None
 
@@ -66,10 +74,13 @@ async def console_view(parts: ConsoleParts) -> dict[str, Any]:
     """Everything that the page's template names."""
     stripe = parts.stripe.snapshot()
     users = telegram_users(parts.telegram)
-    orders, orders_note = await _orders(parts.orders_feed, {user["id"]: user["name"] for user in users})
+    found, orders_note = await _found(parts.orders_feed)
+    names = {user["id"]: user["name"] for user in users}
     return {
         "product_url": parts.product_url,
-        "orders": orders,
+        "now": parts.clock(),
+        "times": times(parts.passage, found) if parts.passage else None,
+        "orders": [_order(one, names) for one in found],
         "orders_note": orders_note,
         "webhook_troubles": WEBHOOK_TROUBLES,
         "outages": [(name, label, getattr(parts.troubles, name)) for name, label in OUTAGES],
@@ -105,7 +116,15 @@ def _trouble_count(troubles: Troubles) -> int:
     return outages + (troubles.webhooks is not WebhookTrouble.NONE)
 
 
-async def _orders(feed: OrdersFeed | None, names: dict[int, str]) -> tuple[list[dict[str, Any]], str]:
+async def moment_of(parts: ConsoleParts, move: str) -> datetime | None:
+    """Where a button of the clock leads at the moment; None: nowhere, or there is no such button."""
+    if parts.passage is None:
+        return None
+    found, _ = await _found(parts.orders_feed)
+    return next((step.to for step in times(parts.passage, found).steps if step.move == move), None)
+
+
+async def _found(feed: OrdersFeed | None) -> tuple[list[dict[str, Any]], str]:
     """The newest orders, and a word where there is nothing to show."""
     if feed is None:
         return [], "The product is not connected yet."
@@ -114,7 +133,7 @@ async def _orders(feed: OrdersFeed | None, names: dict[int, str]) -> tuple[list[
     except (OSError, TimeoutError) as error:
         return [], f"The product's orders cannot be read right now ({type(error).__name__})."
     newest = sorted(found, key=lambda one: _seconds(one["created_at"]), reverse=True)[:_SHOWN]
-    return [_order(one, names) for one in newest], "" if newest else "No orders yet: open the pay page."
+    return newest, "" if newest else "No orders yet: open the pay page."
 
 
 def _seconds(value: Any) -> float:

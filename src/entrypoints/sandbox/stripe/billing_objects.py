@@ -1,9 +1,7 @@
 """How a checkout session, a subscription, an invoice and their parts look when they are made. Pure builders."""
 
-import calendar
-from datetime import UTC, datetime, timedelta
-
 from entrypoints.sandbox.stripe.catalogue import Document
+from entrypoints.sandbox.stripe.intervals import after
 from entrypoints.sandbox.stripe.params import SessionCreate
 from entrypoints.sandbox.stripe.world import World, as_list
 
@@ -55,7 +53,7 @@ def checkout_session(
         "origin_context": None,
         "payment_intent": None,
         "payment_link": None,
-        "payment_method_collection": None if is_payment else "always",
+        "payment_method_collection": None if is_payment else params.payment_method_collection or "always",
         "payment_method_configuration_details": None,
         "payment_method_options": {},
         "payment_method_types": list(params.payment_method_types or ("card", "sepa_debit")),
@@ -125,8 +123,10 @@ def subscription(
     description: str | None,
     status: str,
     trial_days: int | None,
+    missing_payment_method: str = "create_invoice",
+    payment_method: str | None,
 ) -> Document:
-    """A subscription from now on; the period is on its items."""
+    """A subscription from now on; the period is on its items. `missing_payment_method`: what its trial then ends in."""
     now, subscription_id = world.now(), world.ids.new("sub")
     trial_end = now + trial_days * 86_400 if trial_days else None
     return {
@@ -150,7 +150,7 @@ def subscription(
         "customer": customer_id,
         "customer_account": None,
         "days_until_due": None,
-        "default_payment_method": None,
+        "default_payment_method": payment_method,
         "default_source": None,
         "default_tax_rates": [],
         "description": description,
@@ -181,7 +181,7 @@ def subscription(
         "test_clock": None,
         "transfer_data": None,
         "trial_end": trial_end,
-        "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
+        "trial_settings": {"end_behavior": {"missing_payment_method": missing_payment_method}},
         "trial_start": now if trial_end else None,
     }
 
@@ -356,14 +356,3 @@ def invoice_payment(world: World, bill: Document, intent: Document) -> Document:
         "status": "open",
         "status_transitions": {"canceled_at": None, "paid_at": None},
     }
-
-
-def after(start: int, interval: str, count: int) -> int:
-    """One billing interval later, Unix seconds; the 31st becomes a shorter month's last day."""
-    moment = datetime.fromtimestamp(start, UTC)
-    if interval in ("day", "week"):
-        return int((moment + timedelta(days=count * (7 if interval == "week" else 1))).timestamp())
-    months = moment.year * 12 + moment.month - 1 + count * (12 if interval == "year" else 1)
-    year, month = divmod(months, 12)
-    day = min(moment.day, calendar.monthrange(year, month + 1)[1])
-    return int(moment.replace(year=year, month=month + 1, day=day).timestamp())

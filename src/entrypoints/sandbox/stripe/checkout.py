@@ -1,15 +1,26 @@
 """Checkout sessions: opened, paid, declined, paid later, left to expire. Knows no HTTP."""
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from enum import StrEnum
+from functools import partial
 from typing import Final
+
+import msgspec
 
 from entrypoints.sandbox.stripe import billing_objects, payment_objects
 from entrypoints.sandbox.stripe.billing import Billing
 from entrypoints.sandbox.stripe.catalogue import Document
 from entrypoints.sandbox.stripe.errors import StripeRefusal, card_declined
-from entrypoints.sandbox.stripe.params import PaymentIntentData, SessionCreate, SubscriptionData
+from entrypoints.sandbox.stripe.params import (
+    PaymentIntentData,
+    SessionCreate,
+    SubscriptionData,
+    TrialEnd,
+    TrialSettings,
+)
 from entrypoints.sandbox.stripe.payments import Payments
+from entrypoints.sandbox.stripe.timeline import Due
 from entrypoints.sandbox.stripe.world import World
 
 _TTL_SECONDS: Final = 24 * 3600
@@ -37,7 +48,6 @@ class Checkout:
         self._requests: dict[str, SessionCreate] = {}
         self._items: dict[str, list[Document]] = {}
         self._attempts: dict[str, Document] = {}
-        world.before_reading.append(self._expire_overdue)
 
     def open(self, params: SessionCreate) -> Document:
         """A new session.
@@ -77,6 +87,33 @@ class Checkout:
             session.update(amount_subtotal=0, amount_total=0)
         self._requests[session_id], self._items[session_id] = params, items
         return self._world.put(session)
+
+    def offer_trial(self, session_id: str, *, days: int, without_card: bool = False) -> Document:
+        """What a seller sets when a session is opened, set afterwards: nothing is paid for these days.
+
+        `without_card`: the customer is not asked for one, and a trial that ends without pauses the subscription.
+        """
+        session = self._open_session(session_id)
+        if session["mode"] != "subscription":
+            raise StripeRefusal("Only a subscription has a trial.", param="mode")
+        params = self._requests[session_id]
+        data = msgspec.structs.replace(
+            params.subscription_data or SubscriptionData(),
+            trial_period_days=days,
+            trial_settings=TrialSettings(end_behavior=TrialEnd(missing_payment_method="pause")),
+        )
+        session.update(
+            amount_subtotal=0,
+            amount_total=0,
+            payment_method_collection="if_required" if without_card else "always",
+        )
+        self._requests[session_id] = msgspec.structs.replace(params, subscription_data=data)
+        return session
+
+    def trial_days(self, session_id: str) -> int:
+        """For how many days nothing is paid."""
+        data = self._requests[session_id].subscription_data
+        return (data and data.trial_period_days) or 0
 
     def items(self, session_id: str) -> list[Document]:
         """What is bought."""
@@ -136,9 +173,17 @@ class Checkout:
                 f"of {session['status']}.",
                 param="session",
             )
+        self._end(session)
+        return session
+
+    def due(self) -> Iterable[Due]:
+        """The sessions that nobody pays."""
+        for session in self._world.where("checkout.session", status="open"):
+            yield Due(session["expires_at"], partial(self._end, session))
+
+    def _end(self, session: Document) -> None:
         session.update(status="expired", url=None)
         self._world.emit("checkout.session.expired", session)
-        return session
 
     def _complete(self, session: Document, address: str, *, delayed: bool) -> Document:
         params = self._requests[session["id"]]
@@ -169,6 +214,12 @@ class Checkout:
             description=data.description,
             trial_days=data.trial_period_days,
             delayed=delayed,
+            has_method=not is_without_card(session),
+            **(
+                {"missing_payment_method": data.trial_settings.end_behavior.missing_payment_method}
+                if data.trial_settings
+                else {}
+            ),
         )
         session.update(customer=customer["id"], invoice=sub["latest_invoice"], subscription=sub["id"])
 
@@ -227,14 +278,10 @@ class Checkout:
         """The hosted page is itself a caller of Stripe's API, with keys of its own."""
         return self._world.request(self._world.ids.uuid())
 
-    def _expire_overdue(self) -> None:
-        """By the clock. The end is set first: what follows reads again."""
-        now = self._world.now()
-        for session in self._world.where("checkout.session", status="open"):
-            if session["expires_at"] <= now:
-                session.update(status="expired", url=None)
-                with self._world.no_request():
-                    self._world.emit("checkout.session.expired", session)
+
+def is_without_card(session: Document) -> bool:
+    """Whether the customer is not asked for a way to pay."""
+    return session["payment_method_collection"] == "if_required" and not session["amount_total"]
 
 
 def _check(params: SessionCreate) -> None:
@@ -246,6 +293,7 @@ def _check(params: SessionCreate) -> None:
         ("payment", "subscription_data", params.subscription_data),
         ("subscription", "payment_intent_data", params.payment_intent_data),
         ("subscription", "customer_creation", params.customer_creation),
+        ("payment", "payment_method_collection", params.payment_method_collection),
     )
     for mode, name, value in pairs:
         if params.mode == mode and value is not None:

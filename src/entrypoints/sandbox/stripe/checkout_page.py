@@ -7,7 +7,7 @@ from litestar.response import Redirect
 
 from adapters.i18n import Translate
 from entrypoints.sandbox.stripe.catalogue import Document
-from entrypoints.sandbox.stripe.checkout import TestCard
+from entrypoints.sandbox.stripe.checkout import TestCard, is_without_card
 from entrypoints.sandbox.stripe.engine import Engine
 from entrypoints.sandbox.stripe.errors import StripeRefusal
 from entrypoints.sandbox.stripe.hosted import every, notice, render, translate
@@ -69,6 +69,7 @@ class CheckoutPage:
         t = _translate(request, session)
         items = self._engine.checkout.items(session["id"])
         customer = self._engine.world.find("customer", session["customer"]) or {}
+        trial_days = self._engine.checkout.trial_days(session["id"])
         data = {
             "session": session,
             "items": [
@@ -86,6 +87,8 @@ class CheckoutPage:
             "problem": problem,
             "choice": choice,
             "delayed_offered": "sepa_debit" in session["payment_method_types"],
+            "without_card": is_without_card(session),
+            "trial": t.plural("%(n)s day free", "%(n)s days free", trial_days) if trial_days else None,
         }
         return render("pay.html", t, status, data)
 

@@ -17,8 +17,10 @@ def page(
         StripeRefusal: a cursor names no object.
     """
     created = params.created if isinstance(params, p.CreatedListParams) else None
-    found = [one for one in reversed(world.all(kind)) if _created(one, created) and wanted(one)]
-    return page_of(found, world.all(kind), params, url)
+    # By the moment that it tells of: what time brought late stands where it would have stood.
+    known = sorted(world.all(kind), key=lambda one: one["created"])
+    found = [one for one in reversed(known) if _created(one, created) and wanted(one)]
+    return page_of(found, known, params, url)
 
 
 def page_of(found: list[Document], known: list[Document], params: p.ListParams, url: str) -> Document:

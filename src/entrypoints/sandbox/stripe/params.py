@@ -93,12 +93,25 @@ class PaymentIntentData(msgspec.Struct, frozen=True, kw_only=True):
     receipt_email: Text | None = None
 
 
+class TrialEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens when a trial is over."""
+
+    missing_payment_method: Literal["cancel", "create_invoice", "pause"]
+
+
+class TrialSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a trial."""
+
+    end_behavior: TrialEnd
+
+
 class SubscriptionData(msgspec.Struct, frozen=True, kw_only=True):
     """What the subscription of a checkout will carry."""
 
     metadata: Metadata = {}
     description: Text | None = None
     trial_period_days: Annotated[int, msgspec.Meta(ge=1, le=730)] | None = None
+    trial_settings: TrialSettings | None = None
 
 
 class SessionCreate(Params, frozen=True, kw_only=True):
@@ -116,6 +129,7 @@ class SessionCreate(Params, frozen=True, kw_only=True):
     locale: Literal["auto", "de", "en", "en-GB", "es", "fr", "it", "pl", "pt", "ru", "tr"] | None = None
     metadata: Metadata = {}
     payment_intent_data: PaymentIntentData | None = None
+    payment_method_collection: Literal["always", "if_required"] | None = None
     payment_method_types: list[Literal["card", "sepa_debit"]] | None = None
     subscription_data: SubscriptionData | None = None
 
@@ -170,7 +184,9 @@ class SubscriptionList(CreatedListParams, frozen=True, kw_only=True):
 
     customer: Text | None = None
     status: (
-        Literal["active", "all", "canceled", "incomplete", "incomplete_expired", "past_due", "trialing", "unpaid"]
+        Literal[
+            "active", "all", "canceled", "incomplete", "incomplete_expired", "past_due", "paused", "trialing", "unpaid"
+        ]
         | None
     ) = None
 

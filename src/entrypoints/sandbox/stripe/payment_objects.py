@@ -186,6 +186,7 @@ def refund(
     kind = paid["payment_method_details"]["type"]
     details: Document = {"type": "card", "card": {"type": "refund"}} if kind == "card" else {"type": kind}
     return {
+        **({"pending_reason": "processing"} if status == "pending" else {}),
         "id": world.ids.new("re" if kind == "card" else "pyr"),
         "object": "refund",
         "amount": amount,

@@ -43,6 +43,15 @@ class Payments:
         charge = self._charge(intent, method="card", email=email, last4=_DECLINED_LAST4)
         return self._fail(intent, charge, card_declined())
 
+    def require_action(self, intent: Document) -> None:
+        """The card's bank wants to see the customer: nothing is charged until they come (3-D Secure)."""
+        intent.update(
+            next_action={"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}},
+            payment_method=self._world.ids.new("pm"),
+            status="requires_action",
+        )
+        self._world.emit("payment_intent.requires_action", intent)
+
     def finish(self, intent: Document, *, succeeds: bool) -> None:
         """What the delayed method came to."""
         charge = self._world.get("charge", intent["latest_charge"])
@@ -75,7 +84,7 @@ class Payments:
             paid=True,
             status="succeeded",
         )
-        intent.update(amount_received=intent["amount"], last_payment_error=None, status="succeeded")
+        intent.update(amount_received=intent["amount"], last_payment_error=None, next_action=None, status="succeeded")
         self._world.emit("charge.succeeded", charge)
         self._world.emit("payment_intent.succeeded", intent)
 
@@ -89,6 +98,7 @@ class Payments:
         )
         intent.update(
             last_payment_error={**refusal.body()["error"], "charge": charge["id"]},
+            next_action=None,
             payment_method=None,
             status="requires_payment_method",
         )

@@ -16,7 +16,7 @@ from entrypoints.sandbox.stripe.errors import StripeRefusal
 
 _CODE_SECONDS: Final = 600
 _MAX_TRIES: Final = 5
-_LIVE: Final = ("active", "trialing", "past_due")
+_LIVE: Final = ("active", "trialing", "past_due", "paused", "unpaid")
 _CONFIGURATION: Final = "billing_portal.configuration"
 
 

@@ -168,6 +168,7 @@ def _status(status: str, t: Translate) -> str:
         "trialing": t("Trial"),
         "past_due": t("Payment is late"),
         "unpaid": t("Not paid"),
+        "paused": t("Paused"),
         "incomplete": t("Waiting for the first payment"),
         "incomplete_expired": t("Never began"),
         "canceled": t("Cancelled"),

@@ -3,10 +3,11 @@
 import random
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 from litestar import Router
 
+from entrypoints.sandbox.clock import utc_now
 from entrypoints.sandbox.stripe.api import StripeApi
 from entrypoints.sandbox.stripe.catalogue import Document, SandboxPrice
 from entrypoints.sandbox.stripe.checkout_page import CheckoutPage
@@ -18,10 +19,6 @@ from entrypoints.sandbox.stripe.snapshot import snapshot
 from entrypoints.sandbox.stripe.webhooks import WebhookDispatcher, WebhookTiming
 from entrypoints.sandbox.stripe.world import World
 from entrypoints.sandbox.troubles import Troubles
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class StripeSandbox:
@@ -38,7 +35,7 @@ class StripeSandbox:
         webhook_secret: signs what goes to `webhooks_to`.
         prices: what there is to buy.
         troubles: the shared switches; all off by default.
-        clock: the time of everything (signatures are by the machine's clock, as the receiver checks them by it).
+        clock: the time of everything, signatures included: whoever receives them must live at the same time.
         rng: for repeatable ids; the machine's randomness by default.
         timing: of webhooks.
     """
@@ -50,15 +47,20 @@ class StripeSandbox:
         webhook_secret: str,
         prices: Iterable[SandboxPrice],
         troubles: Troubles | None = None,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] = utc_now,
         rng: random.Random | None = None,
         timing: WebhookTiming | None = None,
     ) -> None:
         self._webhook_secret = webhook_secret
         self.troubles = troubles or Troubles()
         world = World(prices=tuple(prices), clock=clock, rng=rng)
-        self.engine = Engine(world)
-        self.webhooks = WebhookDispatcher(world=world, troubles=self.troubles, timing=timing or WebhookTiming())
+        self.engine = Engine(world, self.troubles)
+        self.webhooks = WebhookDispatcher(
+            world=world,
+            troubles=self.troubles,
+            timing=timing or WebhookTiming(),
+            wall_clock=lambda: clock().timestamp(),
+        )
         self._api = StripeApi(engine=self.engine, secret_key=secret_key, troubles=self.troubles)
         self._page = CheckoutPage(engine=self.engine, troubles=self.troubles)
         self._portal = PortalPage(engine=self.engine, troubles=self.troubles)

@@ -31,6 +31,7 @@ class World:
         self.before_reading: list[Callable[[], None]] = []
         self._tables: dict[str, dict[str, Document]] = {}
         self._request: Document = {"id": None, "idempotency_key": None}
+        self._moment: int | None = None
         products: dict[str, Document] = {}
         for price in prices:
             shown, product = price_and_product(price, created=self.now(), ids=self.ids)
@@ -40,8 +41,21 @@ class World:
             self._tables.setdefault("product", {})[known["id"]] = known
 
     def now(self) -> int:
-        """Unix seconds."""
+        """Unix seconds: the present, or the moment that is being made up for (see `at`)."""
+        return self.present() if self._moment is None else self._moment
+
+    def present(self) -> int:
+        """Unix seconds by the clock, whatever is being made up for."""
         return int(self.clock().timestamp())
+
+    @contextmanager
+    def at(self, moment: int) -> Iterator[None]:
+        """Within, it is this moment (Unix seconds): what should have happened then happens then."""
+        before, self._moment = self._moment, moment
+        try:
+            yield
+        finally:
+            self._moment = before
 
     def put(self, document: Document) -> Document:
         """Remember an object under its kind and id."""
@@ -68,6 +82,10 @@ class World:
         """Every object of a kind, oldest first, as it stands now."""
         self.settle_time()
         return list(self._tables.get(kind, {}).values())
+
+    def kinds(self) -> list[str]:
+        """The kinds of objects that there are."""
+        return list(self._tables)
 
     def settle_time(self) -> None:
         """Let what is due by the clock happen."""

@@ -14,6 +14,9 @@ from entrypoints.sandbox.trackers.meta import INVALID_TOKEN, GraphError, check_e
 from entrypoints.sandbox.trackers.routes import trackers_router
 from entrypoints.sandbox.troubles import Troubles
 
+PIXEL_NAME: Final = "Sandbox pixel"
+"""What the pixel is called."""
+
 _SAME_EVENT_FOR: Final = timedelta(hours=48)
 """So long Meta knows an event again by its name and id."""
 
@@ -112,14 +115,7 @@ class Trackers:
         Raises:
             GraphError: Meta would refuse the call; nothing of it is kept.
         """
-        if not hmac.compare_digest(access_token.encode(), self._access_token.encode()):
-            raise GraphError("Invalid OAuth access token - Cannot parse access token", code=INVALID_TOKEN)
-        if pixel_id != self._pixel_id:
-            raise GraphError(
-                f"Unsupported post request. Object with ID '{pixel_id}' does not exist, cannot be loaded due to "
-                "missing permissions, or does not support this operation",
-                subcode=33,
-            )
+        self._admit("post", pixel_id, access_token)
         events = check_events(data, now=self._clock())
         for event in events:
             name, event_id = str(event["event_name"]), str(event.get("event_id") or "")
@@ -132,6 +128,31 @@ class Trackers:
                 TrackerKind.META, name, event_id, event, duplicate=bool(event_id) and twin, remarks=remarks(event)
             )
         return len(events)
+
+    def read_meta(self, *, pixel_id: str, access_token: str, fields: str) -> dict[str, str]:
+        """The pixel, with the fields that are asked for (comma-separated names) and always its id.
+
+        Raises:
+            GraphError: Meta would not show it.
+        """
+        self._admit("get", pixel_id, access_token)
+        pixel = {"name": PIXEL_NAME, "id": pixel_id}
+        wanted = [name.strip() for name in fields.split(",") if name.strip()]
+        unknown = [name for name in wanted if name not in pixel]
+        if unknown:
+            raise GraphError(f"(#100) Tried accessing nonexisting field ({unknown[0]}) on node type (AdsPixel)")
+        return {name: value for name, value in pixel.items() if name in wanted or name == "id"}
+
+    def _admit(self, method: str, pixel_id: str, access_token: str) -> None:
+        """Refuse a wrong token, and another pixel than ours."""
+        if not hmac.compare_digest(access_token.encode(), self._access_token.encode()):
+            raise GraphError("Invalid OAuth access token - Cannot parse access token", code=INVALID_TOKEN)
+        if pixel_id != self._pixel_id:
+            raise GraphError(
+                f"Unsupported {method} request. Object with ID '{pixel_id}' does not exist, cannot be loaded due to "
+                "missing permissions, or does not support this operation",
+                subcode=33,
+            )
 
     async def take_mobi_slon(self, fields: dict[str, str]) -> None:
         """Take one postback."""

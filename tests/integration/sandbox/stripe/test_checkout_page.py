@@ -141,3 +141,25 @@ async def test_expired_unknown_and_unavailable_pages_say_so(
     sandbox.troubles.stripe_down = True
     for answer in (await browser.get(path), await browser.post(path, data={"choice": "card"})):
         assert (answer.status_code, "недоступна" in answer.text) == (503, True)
+
+
+@pytest.mark.parametrize(("without_card", "words"), [(False, "4242 4242"), (True, "No card is needed now.")])
+async def test_trial_is_free_and_says_what_comes_then(
+    sandbox: StripeSandbox,
+    client: official.StripeClient,
+    browser: httpx.AsyncClient,
+    *,
+    without_card: bool,
+    words: str,
+) -> None:
+    """The price, the days, and a card only where one is asked for; the form that the page shows is enough."""
+    session = await client.v1.checkout.sessions.create_async(session_params("subscription", locale="en"))
+    sandbox.engine.offer_trial(session.id, days=7, without_card=without_card)
+    html = (await browser.get(f"/stripe/pay/{session.id}")).text
+    assert "7 days free" in html
+    assert "€9.00 per month" in html
+    assert words in html
+    assert ("4242" in html) is not without_card
+    await browser.post(f"/stripe/pay/{session.id}", data={"choice": "card"})
+    (sub,) = sandbox.engine.world.all("subscription")
+    assert (sub["status"], sub["default_payment_method"] is None) == ("trialing", without_card)

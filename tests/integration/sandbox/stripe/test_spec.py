@@ -70,6 +70,17 @@ async def _everything(sandbox: StripeSandbox) -> None:
         trial = engine.pay(await opened("subscription", subscription_data={"trial_period_days": 3}))["subscription"]
         engine.renew(trial)
         engine.plan_cancellation(trial, planned=True, metadata={"note": "bye"})
+        without_card = await opened("subscription")
+        engine.offer_trial(without_card, days=7, without_card=True)
+        engine.resume(engine.renew(engine.pay(without_card)["subscription"])["id"])
+        for owed in (engine.void_invoice, engine.mark_uncollectible, engine.pay_invoice):
+            late = engine.pay(await opened("subscription"))["subscription"]
+            owed(engine.renew(late, needs_action=True)["latest_invoice"])
+        engine.pause_collection(late)
+        engine.renew(engine.pay(await opened("subscription"))["subscription"], needs_action=True)
+        prevented = engine.pay(await opened("payment"))["payment_intent"]
+        engine.prevent_dispute(engine.answer_dispute(engine.open_dispute(prevented)["id"])["id"])
+        engine.cancel_refund(engine.refund(engine.pay(await opened("payment"))["payment_intent"], pending=True)["id"])
         await client.v1.customers.create_async({"email": "someone@example.com"})
         await client.v1.billing_portal.configurations.create_async(
             {

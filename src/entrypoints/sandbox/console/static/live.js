@@ -12,9 +12,11 @@ function show(html) {
     if (!next || pane.dataset.shown === next.innerHTML) continue;
     pane.dataset.shown = next.innerHTML;
     if (pane.innerHTML === next.innerHTML) continue;
+    const open = [...pane.querySelectorAll("details[open]")].map((one) => one.dataset.key);
     const focused = pane.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
     pane.className = next.className;
     pane.replaceChildren(...next.childNodes);
+    for (const one of pane.querySelectorAll("details")) one.open = open.includes(one.dataset.key);
     if (focused) pane.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
   }
 }
