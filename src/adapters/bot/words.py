@@ -27,11 +27,20 @@ class PayLink:
         self._pay_url = pay_url
         self._fallback = f"{public_base_url}/pay"
 
+    def url(self, locale: str, chat_id: int | None, *, plan: str | None = None) -> str:
+        """The address itself, for a private chat, or None; with the plan chosen, where it is known."""
+        query = urlencode(
+            {
+                **({} if plan is None else {"plan": plan}),
+                **({} if chat_id is None else {"telegram_chat_id": chat_id}),
+                "locale": locale,
+            }
+        )
+        return self._pay_url or f"{self._fallback}?{query}"
+
     def button(self, locale: str, chat_id: int) -> InlineKeyboardButton:
         """The button, for the private chat of whoever presses it."""
-        query = urlencode({"telegram_chat_id": chat_id, "locale": locale})
-        url = self._pay_url or f"{self._fallback}?{query}"
-        return InlineKeyboardButton(text=translator(locale)("Pay for access"), url=url)
+        return InlineKeyboardButton(text=translator(locale)("Pay for access"), url=self.url(locale, chat_id))
 
     def keyboard(self, locale: str, chat_id: int) -> InlineKeyboardMarkup:
         """The one button under a closed gate."""

@@ -8,13 +8,17 @@ import asyncpg
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from adapters.db.archive import SqlOrderArchive
 from adapters.db.directory import SqlOrderDirectory
 from adapters.db.engine import DEFAULT_POOL_SIZE, create_engine, for_writing
 from adapters.db.migrate import schema_is_current_on
-from adapters.db.rows import history_of_row, order_of_row
-from adapters.db.schema import order_history, orders
+from adapters.db.outbox_archive import SqlOutboxArchive
+from adapters.db.rows import history_of_row
+from adapters.db.schema import order_history
 from adapters.db.unit_of_work import SqlUnitOfWork
+from adapters.db.watch import SqlInvariantWatch
 from paywall_core.order import HistoryEntry, Order
+from paywall_core.ports.operations import OrderQuery
 
 _READY_SECONDS: Final = 5.0  # an answer that takes longer is none: the probe that asked has gone
 
@@ -24,7 +28,7 @@ class Database:
 
     Args:
         url: `sqlite+aiosqlite:///file` or `postgresql+asyncpg://…`.
-        on_enqueued: called after each commit by which something came into the outbox; it wakes this process's worker.
+        on_enqueued: called after each commit by which something in the outbox is due; it wakes this process's worker.
         pool_size: connections that this process keeps open to PostgreSQL; in a rush it opens as many again.
 
     Raises:
@@ -38,6 +42,9 @@ class Database:
         self._writing = for_writing(self._engine)
         self._on_enqueued = on_enqueued or _nobody_waits
         self.directory = SqlOrderDirectory(self._engine)
+        self.archive = SqlOrderArchive(self._engine)
+        self.outbox_archive = SqlOutboxArchive(self._engine)
+        self.watch = SqlInvariantWatch(self._engine)
 
     def unit_of_work(self) -> SqlUnitOfWork:
         """A fresh transaction."""
@@ -53,9 +60,8 @@ class Database:
 
     async def recent_orders(self, limit: int) -> Sequence[tuple[Order, Sequence[HistoryEntry]]]:
         """The newest orders with their histories, for an operator's page."""
+        found = await self.archive.search(OrderQuery(limit=limit))
         async with self._engine.connect() as connection:
-            rows = (await connection.execute(select(orders).order_by(orders.c.created_at.desc()).limit(limit))).all()
-            found = [order_of_row(row) for row in rows]
             told = await connection.execute(
                 select(order_history)
                 .where(order_history.c.order_id.in_([order.id for order in found]))

@@ -96,3 +96,10 @@ async def _set_up(connection: aiosqlite.Connection) -> None:
 def for_writing(engine: AsyncEngine) -> AsyncEngine:
     """The same engine and pool, whose transactions are going to write: on SQLite they begin with the write lock."""
     return engine.execution_options(**{_WRITES: True})
+
+
+def for_snapshots(engine: AsyncEngine) -> AsyncEngine:
+    """The same engine and pool, whose transactions see one moment in all their reads; SQLite's always do."""
+    if engine.dialect.name == "sqlite":
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import null, select, update
+from sqlalchemy import and_, not_, null, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,7 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.db.rows import decode_effect, outbox_row
 from adapters.db.schema import DUE, outbox
 from paywall_core.effects import Effect
-from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus, OutboxRepository, Settlement
+from paywall_core.ports.unit_of_work import (
+    Delivery,
+    DeliveryStatus,
+    OutboxRepository,
+    RetriedDelivery,
+    Settlement,
+)
 
 
 class SqlOutbox(OutboxRepository):
@@ -21,21 +27,20 @@ class SqlOutbox(OutboxRepository):
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self.has_enqueued = False
-        """Whether this transaction has written a row, or made one due again."""
+        """Whether this transaction has written a row that is due at once, or made one due again."""
 
-    async def enqueue(self, effects: Sequence[Effect], *, due_at: datetime) -> None:
+    async def enqueue(self, effects: Sequence[Effect], *, now: datetime) -> None:
         """Write effects; a key that was skipped is due again, any other that is there stays as it is."""
         if not effects:
             return
         make = postgresql_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
         wanted = {effect.key: effect for effect in effects}
         rows = [  # the same order in every transaction, so that none lock crosswise
-            outbox_row(wanted[key], due_at=due_at) for key in sorted(wanted)
+            outbox_row(wanted[key], now=now) for key in sorted(wanted)
         ]
         statement = make(outbox)
         revived = {
-            "status": statement.excluded.status,
-            "due_at": statement.excluded.due_at,
+            **{name: statement.excluded[name] for name in ("effect", "status", "due_at", "created_at", "first_due_at")},
             "lease_id": null(),
             "settled_at": null(),
             "last_error": null(),
@@ -44,10 +49,10 @@ class SqlOutbox(OutboxRepository):
         written = await self._connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["key"], set_=revived, where=outbox.c.status == str(DeliveryStatus.SKIPPED)
-            ).returning(outbox.c.key),
+            ).returning(outbox.c.due_at),
             rows,
         )
-        self.has_enqueued |= written.first() is not None
+        self.has_enqueued |= any(due_at <= now for due_at in written.scalars())
 
     async def lease(self, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID) -> Sequence[Delivery]:
         """Take rows that are due; rows that another worker is taking are passed over."""
@@ -95,3 +100,32 @@ class SqlOutbox(OutboxRepository):
             .values(values)
         )
         return settled.rowcount == 1
+
+    async def retry(self, keys: Sequence[str], *, due_at: datetime) -> Sequence[RetriedDelivery]:
+        """Make rows due with all their tries before them; a row that a worker is taking right now is waited for."""
+        # In the order in which `enqueue` writes, whatever the database thinks of the alphabet.
+        bytewise = "C" if self._connection.dialect.name == "postgresql" else "BINARY"
+        leased = and_(DUE, outbox.c.lease_id.is_not(None), outbox.c.due_at > due_at)
+        found = (
+            select(outbox.c.key, outbox.c.order_id)
+            .where(outbox.c.key.in_(keys), outbox.c.status != str(DeliveryStatus.DELIVERED), not_(leased))
+            .order_by(outbox.c.key.collate(bytewise))
+            .with_for_update()
+        )
+        retried = [RetriedDelivery(key=row.key, order_id=row.order_id) for row in await self._connection.execute(found)]
+        if retried:
+            await self._connection.execute(
+                update(outbox)
+                .where(outbox.c.key.in_([row.key for row in retried]))
+                .values(
+                    status=str(DeliveryStatus.PENDING),
+                    attempts=0,
+                    due_at=due_at,
+                    first_due_at=due_at,
+                    lease_id=null(),
+                    settled_at=null(),
+                    last_error=null(),
+                )
+            )
+            self.has_enqueued = True
+        return retried

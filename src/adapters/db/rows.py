@@ -6,13 +6,15 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Row
 
-from paywall_core.effects import Effect, OrderEffect
+from paywall_core.effects import Effect, OrderEffect, due_at
 from paywall_core.email_address import email_key
 from paywall_core.events import Event, PaymentNotification
 from paywall_core.facts import Facts
 from paywall_core.lifecycle import State
 from paywall_core.order import HistoryEntry, Order
-from paywall_core.ports.unit_of_work import DeliveryStatus
+from paywall_core.policy import renewing_subscription_of
+from paywall_core.ports.operations import OutboxLine, ProviderEvent
+from paywall_core.ports.unit_of_work import DeliveryStatus, OperatorAct
 from paywall_core.restore_challenge import RestoreChallenge
 from paywall_core.tracking import AdEvent, TrackedEvent, TrackingAttempt, TrackingOutcome
 
@@ -54,6 +56,7 @@ def changing_columns(order: Order) -> dict[str, Any]:
         "payment_status": order.payment_status,
         "fulfillment_status": str(order.fulfillment_status),
         "checkout_session_id": order.facts.checkout_session_id,
+        "live_subscription_id": renewing_subscription_of(order.facts),
     }
 
 
@@ -99,16 +102,34 @@ def history_of_row(row: Row[Any]) -> HistoryEntry:
     )
 
 
-def outbox_row(effect: Effect, *, due_at: datetime) -> dict[str, Any]:
-    """A new row of the outbox; effects that no order owes have none."""
+def outbox_row(effect: Effect, *, now: datetime) -> dict[str, Any]:
+    """A new row of the outbox, owed since `now`; effects that no order owes have none."""
+    first_due_at = due_at(effect, now)
     return {
         "key": effect.key,
         "order_id": effect.order_id if isinstance(effect, OrderEffect) else None,
         "effect": _encode(effect).decode(),
         "status": str(DeliveryStatus.PENDING),
         "attempts": 0,
-        "due_at": due_at,
+        "due_at": first_due_at,
+        "created_at": now,
+        "first_due_at": first_due_at,
     }
+
+
+def outbox_line_of_row(row: Row[Any]) -> OutboxLine:
+    """A row of `outbox`, to look at."""
+    return OutboxLine(
+        key=row.key,
+        effect=decode_effect(row.effect),
+        status=DeliveryStatus(row.status),
+        attempts=row.attempts,
+        created_at=row.created_at,
+        due_at=row.due_at,
+        settled_at=row.settled_at,
+        error=row.last_error,
+        order_id=row.order_id,
+    )
 
 
 def decode_effect(text: str) -> Effect:
@@ -125,6 +146,29 @@ def encode_notification(notification: PaymentNotification) -> str:
 def decode_notification(row: Row[Any, Any]) -> PaymentNotification:
     """A notification as it was stored."""
     return msgspec.structs.replace(_notification.decode(row.notification), payload=row.payload)
+
+
+def provider_event_of_row(row: Row[Any]) -> ProviderEvent:
+    """A row of `payment_events`, to look at; its payload is not needed."""
+    return ProviderEvent(
+        event_id=row.stripe_event_id,
+        event_type=row.event_type,
+        occurred_at=row.occurred_at,
+        received_at=row.received_at,
+        references=_notification.decode(row.notification).references,
+        order_id=row.order_id,
+        set_aside=row.set_aside_at is not None,
+    )
+
+
+def act_row(act: OperatorAct) -> dict[str, Any]:
+    """All columns of an operator's act; the database numbers it."""
+    return msgspec.structs.asdict(act)
+
+
+def act_of_row(row: Row[Any]) -> OperatorAct:
+    """The act in a row of `operator_acts`."""
+    return OperatorAct(at=row.at, by=row.by, why=row.why, act=row.act, subject=row.subject, order_id=row.order_id)
 
 
 def challenge_row(challenge: RestoreChallenge) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TextClause,
     TypeDecorator,
     UniqueConstraint,
     Uuid,
@@ -79,9 +80,25 @@ def _one_of(column: str, words: Any) -> str:
 
 
 # The partial indexes' conditions. Queries must repeat them word for word: with bound parameters in their place
-# a planner cannot see that the index holds all that is asked for, and reads the whole table.
-LIVE: Final = text(_one_of("state", (State.TOKEN_ISSUED, State.ACTIVE)))
-DUE: Final = text("status = 'pending'")
+# a planner cannot see that the index holds all that is asked for, and reads the whole table. Each state has an index of
+# its own: SQLite would take one that begins with the state for every question that names one, the sweep's included.
+# Where an index is to answer alone, the state stands in it too: SQLite reads it again, though the condition says it.
+_LIVE: Final = _one_of("state", (State.TOKEN_ISSUED, State.ACTIVE))
+LIVE: Final = text(_LIVE)
+NOT_LIVE: Final = text(_LIVE.replace(" IN ", " NOT IN "))
+IN_STATE: Final = {state: text(f"state = '{state}'") for state in State}
+UNPAID: Final = text(f"{_LIVE} AND first_paid_at IS NULL")
+SUBSCRIBED: Final = text(f"{_LIVE} AND live_subscription_id IS NOT NULL")
+OPEN: Final = text("state = 'pending' AND checkout_session_id IS NOT NULL")
+IN_STATUS: Final = {status: text(f"status = '{status}'") for status in DeliveryStatus}
+DUE: Final = IN_STATUS[DeliveryStatus.PENDING]
+WAITING: Final = text("waiting_since IS NOT NULL")
+
+
+def _partial(name: str, *columns: str, where: TextClause) -> Index:
+    """An index of the rows of which the condition holds, on either database."""
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
 
 orders = Table(
     "orders",
@@ -105,6 +122,7 @@ orders = Table(
     Column("fulfillment_status", String(16), nullable=False),
     Column("checkout_session_id", String(255)),
     Column("provider_read_at", Moment()),
+    Column("live_subscription_id", String(255)),
     CheckConstraint(_one_of("state", State), name="state"),
     CheckConstraint(_one_of("fulfillment_status", FulfillmentStatus), name="fulfillment_status"),
     UniqueConstraint("checkout_session_id"),
@@ -120,7 +138,16 @@ orders = Table(
         "state",
         "locale",
     ),
-    Index("ix_orders_lapsing", "access_until", sqlite_where=LIVE, postgresql_where=LIVE),
+    *(
+        _partial(f"ix_orders_{state}", "created_at", "id", "state", where=condition)
+        for state, condition in IN_STATE.items()
+    ),
+    _partial("ix_orders_lapsing", "access_until", "state", where=LIVE),
+    _partial("ix_orders_open_sessions", "provider_read_at", "created_at", "checkout_session_id", where=OPEN),
+    # These three hold what must never be, and what is looked through for it: the first two are all but empty.
+    _partial("ix_orders_shut_out", "access_until", where=NOT_LIVE),
+    _partial("ix_orders_unpaid", "first_paid_at", "id", "state", where=UNPAID),
+    _partial("ix_orders_subscribed", "email_key", "live_subscription_id", "id", "state", where=SUBSCRIBED),
 )
 
 SERVES_BEST: Final = (orders.c.access_until.desc().nulls_last(), orders.c.created_at.desc(), orders.c.id.desc())
@@ -156,7 +183,10 @@ payment_events = Table(
     Column("payload", LargeBinary(), nullable=False),
     Column("notification", Text(), nullable=False),
     Column("order_id", Uuid(), ForeignKey("orders.id"), index=True),
+    Column("set_aside_at", Moment()),
+    Column("waiting_since", Moment()),  # while it is parked, and nobody has set it aside
     UniqueConstraint("stripe_event_id"),
+    _partial("ix_payment_events_waiting", "waiting_since", where=WAITING),
 )
 
 parked_references = Table(
@@ -178,8 +208,12 @@ outbox = Table(
     Column("lease_id", Uuid()),
     Column("settled_at", Moment()),
     Column("last_error", Text()),
+    Column("created_at", Moment(), nullable=False),
+    Column("first_due_at", Moment(), nullable=False),  # `due_at` before any try moved it
     CheckConstraint(_one_of("status", DeliveryStatus), name="status"),
-    Index("ix_outbox_due", "due_at", sqlite_where=DUE, postgresql_where=DUE),
+    _partial("ix_outbox_due", "due_at", where=DUE),
+    _partial("ix_outbox_first_due", "first_due_at", where=DUE),
+    *(_partial(f"ix_outbox_{status}", "created_at", "key", where=condition) for status, condition in IN_STATUS.items()),
 )
 
 restore_challenges = Table(
@@ -207,4 +241,24 @@ tracking_events = Table(
     Column("reason", Text()),
     Column("settled_at", Moment()),
     CheckConstraint(_one_of("outcome", TrackingOutcome), name="outcome"),
+)
+
+operator_acts = Table(
+    "operator_acts",
+    metadata,
+    Column("id", Integer(), primary_key=True),
+    Column("at", Moment(), nullable=False),
+    Column("by", String(255), nullable=False),
+    Column("why", Text(), nullable=False),
+    Column("act", String(64), nullable=False),
+    Column("subject", Text(), nullable=False),
+    Column("order_id", Uuid(), ForeignKey("orders.id"), index=True),
+)
+
+reconciliation = Table(
+    "reconciliation",
+    metadata,
+    Column("provider", String(32), primary_key=True),
+    Column("cursor_at", Moment()),
+    Column("claimed_at", Moment()),
 )

@@ -7,9 +7,11 @@ from typing import Self
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from adapters.db.operator_log import SqlOperatorLog
 from adapters.db.orders import SqlOrders
 from adapters.db.outbox import SqlOutbox
 from adapters.db.payment_events import SqlPaymentEvents
+from adapters.db.reconciliation import SqlReconciliationLog
 from adapters.db.restore_challenges import SqlRestoreChallenges
 from adapters.db.tracking_log import SqlTrackingLog
 from paywall_core.ports.unit_of_work import UnitOfWork
@@ -20,7 +22,7 @@ class SqlUnitOfWork(UnitOfWork):
 
     Args:
         engine: one that is `for_writing`.
-        on_enqueued: called after a commit by which something came into the outbox.
+        on_enqueued: called after a commit by which something in the outbox became due.
     """
 
     def __init__(self, engine: AsyncEngine, *, on_enqueued: Callable[[], None]) -> None:
@@ -40,6 +42,8 @@ class SqlUnitOfWork(UnitOfWork):
         self.restore_challenges = SqlRestoreChallenges(connection)
         self.tracking_log = SqlTrackingLog(connection)
         self.outbox = SqlOutbox(connection)
+        self.operator_log = SqlOperatorLog(connection)
+        self.reconciliation = SqlReconciliationLog(connection)
         return self
 
     async def __aexit__(

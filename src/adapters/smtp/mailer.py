@@ -1,16 +1,23 @@
-"""What we send by e-mail: the way in after a payment, and the one-time code that brings it back."""
+"""What we send by e-mail: the way in after a payment, the code that brings it back, and what becomes of the payment."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
-from adapters.smtp.mails import access_mail, code_mail
+from adapters.smtp.mails import access_mail, code_mail, notice_mail
 from adapters.smtp.server import SmtpServer
 from paywall_core.errors import DeliveryFailed
-from paywall_core.ports.delivery import AccessMessage, AccessMessenger, CodeMessage, CodeMessenger
+from paywall_core.ports.delivery import (
+    AccessMessage,
+    AccessMessenger,
+    CodeMessage,
+    CodeMessenger,
+    NoticeMessage,
+    NoticeMessenger,
+)
 
 
-class SmtpMailer(AccessMessenger, CodeMessenger):
+class SmtpMailer(AccessMessenger, CodeMessenger, NoticeMessenger):
     """Writes each mail and hands it to the server.
 
     Args:
@@ -33,6 +40,12 @@ class SmtpMailer(AccessMessenger, CodeMessenger):
     async def send_code(self, message: CodeMessage) -> None:
         """Send the one-time code."""
         await self._send(lambda now: code_mail(message, sender=self._sender, now=now))
+
+    async def send_notice(self, message: NoticeMessage) -> None:
+        """Say what became of the payment."""
+        await self._send(
+            lambda now: notice_mail(message, sender=self._sender, public_base_url=self._public_base_url, now=now)
+        )
 
     async def _send(self, write: Callable[[datetime], EmailMessage]) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The two mails, in the customer's language, as text and as HTML. Pure: knows no server and no clock."""
+"""The mails, in the customer's language, as text and as HTML. Pure: knows no server and no clock."""
 
 import hashlib
 from datetime import datetime
@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from adapters.i18n import Translate, translator
-from paywall_core.ports.delivery import AccessMessage, CodeMessage
+from adapters.i18n.notices import action_of, notice_words
+from paywall_core.ports.delivery import AccessMessage, CodeMessage, NoticeAction, NoticeMessage
 from paywall_core.restore_challenge import CODE_LIFETIME
 
 _templates: Final = Environment(
@@ -47,8 +48,27 @@ def code_mail(message: CodeMessage, *, sender: str, now: datetime) -> EmailMessa
     return _with_bodies(mail, "code", t, {"code": message.code, "minutes": minutes})
 
 
-def _headers(message: AccessMessage | CodeMessage, *, sender: str, subject: str, now: datetime) -> EmailMessage:
-    """What both have. The same delivery has the same `Message-ID` each time, so that a repeat can be told."""
+def notice_mail(message: NoticeMessage, *, sender: str, public_base_url: str, now: datetime) -> EmailMessage:
+    """What became of a payment, and what can be done.
+
+    Raises:
+        ValueError: the address cannot stand in a header.
+    """
+    t = translator(message.locale)
+    words = notice_words(message, t)
+    action = action_of(message)
+    link = message.url
+    if action is NoticeAction.PAY:
+        link = f"{public_base_url}/pay?{urlencode({'plan': message.plan, 'locale': t.locale})}"
+    mail = _headers(message, sender=sender, subject=words.title, now=now)
+    personal = action is NoticeAction.ACTIVATE
+    return _with_bodies(mail, "notice", t, {"words": words, "link": link, "personal": personal})
+
+
+def _headers(
+    message: AccessMessage | CodeMessage | NoticeMessage, *, sender: str, subject: str, now: datetime
+) -> EmailMessage:
+    """What all have. The same delivery has the same `Message-ID` each time, so that a repeat can be told."""
     mail = EmailMessage(policy=SMTP)
     mail["From"] = sender
     mail["To"] = _with_ascii_domain(message.to)

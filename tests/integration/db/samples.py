@@ -5,10 +5,11 @@ from typing import Protocol
 from uuid import uuid4
 
 from paywall_core.events import Event, PaymentEvent, PaymentNotification, PaymentSucceeded, RefundUpdated
-from paywall_core.facts import Mode, RefundStatus, Terms
+from paywall_core.facts import Mode, Period, RefundStatus, Terms
 from paywall_core.money import Money
 from paywall_core.order import Order, apply
 from paywall_core.ports.directory import OrderDirectory
+from paywall_core.ports.operations import OrderArchive
 from paywall_core.ports.unit_of_work import UnitOfWork
 
 NOW = datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -22,17 +23,27 @@ class Store(Protocol):
     def directory(self) -> OrderDirectory:
         """The hot paths' reads."""
 
+    @property
+    def archive(self) -> OrderArchive:
+        """What operators and chores read."""
+
     def unit_of_work(self) -> UnitOfWork:
         """A fresh transaction."""
 
 
-def place(*, chat: str | None = None, at: datetime = NOW) -> Order:
+ONCE = Terms(mode=Mode.ONE_TIME, duration_days=30)
+MONTHLY = Terms(mode=Mode.SUBSCRIPTION, grace_seconds=3600)
+
+
+def place(
+    *, chat: str | None = None, at: datetime = NOW, email: str = "Anna@Example.com", terms: Terms = ONCE
+) -> Order:
     """A fresh order."""
     return Order.place(
         order_id=uuid4(),
-        email="Anna@Example.com",
+        email=email,
         plan="one_time_basic",
-        terms=Terms(mode=Mode.ONE_TIME, duration_days=30),
+        terms=terms,
         clickid="click",
         locale="ru",
         telegram_chat_id=chat,
@@ -44,6 +55,17 @@ def paid_event(session_id: str = "cs_1") -> PaymentSucceeded:
     """The payment of an order."""
     return PaymentSucceeded(
         payment_id=f"pi_{session_id}", paid_at=NOW, amount=Money.of(1500, "eur"), session_id=session_id
+    )
+
+
+def invoice_paid(subscription_id: str) -> PaymentSucceeded:
+    """The first payment of a subscription; it pays for a month."""
+    return PaymentSucceeded(
+        payment_id=f"in_{subscription_id}",
+        paid_at=NOW,
+        amount=Money.of(500, "eur"),
+        period=Period(start=NOW, end=NOW + timedelta(days=30)),
+        subscription_id=subscription_id,
     )
 
 
@@ -77,6 +99,6 @@ async def change(store: Store, order: Order, *events: Event, now: datetime = NOW
     changed = apply(order, *events, now=now, cause="test")
     async with store.unit_of_work() as uow:
         await uow.orders.save(changed, expected_version=order.version)
-        await uow.outbox.enqueue(changed.effects, due_at=now)
+        await uow.outbox.enqueue(changed.effects, now=now)
         await uow.commit()
     return changed.order

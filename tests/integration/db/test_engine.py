@@ -14,7 +14,7 @@ from adapters.db.conflicts import is_conflict
 from adapters.db.database import Database
 from adapters.db.migrate import migrate, schema_is_current
 from adapters.db.schema import order_history, orders
-from paywall_core.effects import Effect, ReportSale, SendAccessEmail
+from paywall_core.effects import Effect, LookUpEvent, ReportSale, SendAccessEmail
 from paywall_core.errors import ConcurrentUpdate
 from paywall_core.ports.unit_of_work import DeliveryStatus, Settlement
 from paywall_core.restore_challenge import RestoreChallenge
@@ -180,23 +180,23 @@ async def test_worker_is_told_after_the_commit_and_only_then(database_url: str) 
     effects: list[Effect] = [SendAccessEmail(order_id=order.id, token_version=1), ReportSale(order_id=order.id)]
     assert told == []
     async with database.unit_of_work() as uow:
-        await uow.outbox.enqueue([ReportSale(order_id=order.id)], due_at=NOW)
+        await uow.outbox.enqueue([ReportSale(order_id=order.id)], now=NOW)
     async with database.unit_of_work() as uow:
-        await uow.outbox.enqueue([], due_at=NOW)
+        await uow.outbox.enqueue([], now=NOW)
         await uow.commit()
     assert told == []
     async with database.unit_of_work() as uow:
-        await uow.outbox.enqueue(effects[:1], due_at=NOW)
-        await uow.outbox.enqueue(effects[:1], due_at=NOW)
+        await uow.outbox.enqueue(effects[:1], now=NOW)
+        await uow.outbox.enqueue(effects[:1], now=NOW)
         assert told == []
         await uow.commit()
     assert told == [True]
     async with database.unit_of_work() as uow:
-        await uow.outbox.enqueue(effects[:1], due_at=NOW)
+        await uow.outbox.enqueue(effects[:1], now=NOW)
         await uow.commit()
     assert told == [True]
     async with database.unit_of_work() as uow:
-        await uow.outbox.enqueue(effects, due_at=NOW)
+        await uow.outbox.enqueue(effects, now=NOW)
         await uow.commit()
     assert told == [True] * 2
     await database.close()
@@ -208,7 +208,7 @@ async def test_worker_is_told_of_what_is_wanted_again(database_url: str) -> None
     database = Database(database_url, on_enqueued=lambda: told.append(True))
     effect = ReportSale(order_id=(await add(database, place())).id)
     async with database.unit_of_work() as uow:
-        await uow.outbox.enqueue([effect], due_at=NOW)
+        await uow.outbox.enqueue([effect], now=NOW)
         await uow.commit()
     async with database.unit_of_work() as uow:
         (delivery,) = await uow.outbox.lease(now=NOW, limit=9, lease_until=NOW, lease_id=uuid4())
@@ -216,9 +216,29 @@ async def test_worker_is_told_of_what_is_wanted_again(database_url: str) -> None
         await uow.commit()
     assert told == [True]
     async with database.unit_of_work() as uow:
-        await uow.outbox.enqueue([effect], due_at=NOW)
+        await uow.outbox.enqueue([effect], now=NOW)
         await uow.commit()
     assert told == [True] * 2
+    await database.close()
+
+
+async def test_worker_is_told_of_a_retry_and_not_of_what_must_wait(database_url: str) -> None:
+    """What is due later it finds by itself when the time has come."""
+    told: list[bool] = []
+    database = Database(database_url, on_enqueued=lambda: told.append(True))
+    effect = LookUpEvent(event_id="evt_1", not_before=NOW + timedelta(seconds=5))
+    async with database.unit_of_work() as uow:
+        await uow.outbox.enqueue([effect], now=NOW)
+        await uow.commit()
+    assert told == []
+    async with database.unit_of_work() as uow:
+        await uow.outbox.retry(["nothing"], due_at=NOW)
+        await uow.commit()
+    assert told == []
+    async with database.unit_of_work() as uow:
+        await uow.outbox.retry([effect.key], due_at=NOW)
+        await uow.commit()
+    assert told == [True]
     await database.close()
 
 

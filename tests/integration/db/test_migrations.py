@@ -1,6 +1,8 @@
 """The schema goes up, down and up again, and is what the code believes."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,7 +10,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy import Connection, Select, Table, insert, inspect, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -16,10 +18,12 @@ from adapters.db.database import Database
 from adapters.db.engine import create_engine, for_writing
 from adapters.db.migrate import alembic_config, migrate, schema_is_current
 from adapters.db.rows import order_row, outbox_row
-from adapters.db.schema import metadata, orders, outbox
+from adapters.db.schema import metadata, orders, outbox, parked_references, payment_events
 from paywall_core.effects import ReportSale, SendRestoreCode
+from paywall_core.events import CheckoutCompleted, SubscriptionEnded
+from paywall_core.order import apply
 
-from .samples import NOW, add, place
+from .samples import MONTHLY, NOW, add, invoice_paid, paid_event, place
 
 
 async def test_schema_goes_up_down_and_up_again(empty_database_url: str) -> None:
@@ -89,6 +93,30 @@ async def shape_of(url: str) -> dict[str, Any]:
     return shape
 
 
+async def write_as_of(url: str, rows: Sequence[tuple[Table, Mapping[str, Any]]]) -> None:
+    """Write rows into an older schema: the columns that it does not have yet are left out."""
+
+    def write(connection: Connection) -> None:
+        found = inspect(connection)
+        for table, row in rows:
+            known = {column["name"] for column in found.get_columns(table.name)}
+            connection.execute(insert(table), {name: value for name, value in row.items() if name in known})
+
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        await connection.run_sync(write)
+    await engine.dispose()
+
+
+async def read(url: str, query: Select[Any]) -> list[tuple[Any, ...]]:
+    """The rows that a query gives."""
+    engine = create_async_engine(url)
+    async with engine.connect() as connection:
+        found = [tuple(row) for row in await connection.execute(query)]
+    await engine.dispose()
+    return found
+
+
 async def owed(url: str) -> list[tuple[str, UUID | None, str]]:
     """What is in the outbox."""
     engine = create_async_engine(url)
@@ -105,19 +133,15 @@ async def test_outbox_is_kept_up_and_down(empty_database_url: str) -> None:
     await migrate(url, "0002")
     before = await shape_of(url)
     order, code = place(), SendRestoreCode(challenge_id=uuid4())
-    kept = outbox_row(ReportSale(order_id=order.id), due_at=NOW)
-    engine = create_async_engine(url)
-    async with engine.begin() as connection:
-        await connection.execute(insert(orders), order_row(order))
-        await connection.execute(insert(outbox), kept)
-    await engine.dispose()
+    kept = outbox_row(ReportSale(order_id=order.id), now=NOW)
+    await write_as_of(url, [(orders, order_row(order)), (outbox, kept)])
     await migrate(url)
     after = await shape_of(url)
     expected = [(kept["key"], order.id, kept["effect"])]
     assert await owed(url) == expected
     database = Database(url)
     async with database.unit_of_work() as uow:
-        await uow.outbox.enqueue([code], due_at=NOW)
+        await uow.outbox.enqueue([code], now=NOW)
         await uow.commit()
     async with database.unit_of_work() as uow:
         assert await uow.orders.get(order.id) == order
@@ -135,12 +159,77 @@ async def test_copied_outbox_still_refuses_what_it_refused(database: Database) -
     """A status that nobody knows, an order that does not exist."""
     order = await add(database, place())
     async with database.unit_of_work() as uow:
-        await uow.outbox.enqueue([ReportSale(order_id=order.id)], due_at=NOW)
+        await uow.outbox.enqueue([ReportSale(order_id=order.id)], now=NOW)
         await uow.commit()
     for broken in ({"status": "lost"}, {"order_id": uuid4()}):
         async with database._engine.connect() as connection:
             with pytest.raises(IntegrityError):
                 await connection.execute(update(outbox).values(broken))
+
+
+async def test_schema_made_by_migrations_is_the_one_in_the_code(empty_database_url: str) -> None:
+    """Indexes, their conditions, checks and all: not only what autogenerate looks at."""
+    url = empty_database_url
+    await migrate(url)
+    migrated = await shape_of(url)
+    migrated.pop("alembic_version")
+    await migrate(url, "base")
+    engine = create_engine(url)
+    async with for_writing(engine).begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    await engine.dispose()
+    made = await shape_of(url)
+    made.pop("alembic_version")
+    assert migrated == made
+
+
+async def test_new_columns_are_filled_from_what_is_there(empty_database_url: str) -> None:
+    """Live subscriptions from the facts, the outbox's times from its due times, and what is parked from what waits."""
+    url = empty_database_url
+    await migrate(url, "0003")
+    before = await shape_of(url)
+    subscribed = CheckoutCompleted(session_id="cs_1", subscription_id="sub_1")
+    ended = SubscriptionEnded(subscription_id="sub_2", ended_at=NOW + timedelta(days=1))
+    once, live, over, unpaid = (
+        apply(place(terms=terms) if terms else place(), *events, now=NOW, cause="test").order
+        for terms, events in (
+            (None, [paid_event("cs_0")]),
+            (MONTHLY, [invoice_paid("sub_1")]),
+            (MONTHLY, [invoice_paid("sub_2"), ended]),
+            (MONTHLY, [subscribed]),
+        )
+    )
+    event = {"event_type": "x", "occurred_at": NOW, "received_at": NOW, "payload": b"{}", "notification": "{}"}
+    events = {"evt_foreign": None, "evt_parked": None, "evt_ours": live.id}
+    await write_as_of(
+        url,
+        [
+            *((orders, order_row(order)) for order in (once, live, over, unpaid)),
+            (outbox, outbox_row(ReportSale(order_id=once.id), now=NOW)),
+            *((payment_events, {**event, "stripe_event_id": key, "order_id": owner}) for key, owner in events.items()),
+            (parked_references, {"reference": "pi_1", "stripe_event_id": "evt_parked"}),
+        ],
+    )
+    await migrate(url)
+    assert dict(await read(url, select(orders.c.id, orders.c.live_subscription_id))) == {
+        once.id: None,
+        live.id: "sub_1",
+        over.id: None,
+        unpaid.id: None,
+    }
+    assert await read(url, select(outbox.c.created_at, outbox.c.first_due_at)) == [(NOW, NOW)]
+    waiting = select(
+        payment_events.c.stripe_event_id, payment_events.c.waiting_since, payment_events.c.set_aside_at
+    ).order_by(payment_events.c.stripe_event_id)
+    assert await read(url, waiting) == [
+        ("evt_foreign", None, None),
+        ("evt_ours", None, None),
+        ("evt_parked", NOW, None),
+    ]
+    await down(url, "0003")
+    assert await shape_of(url) == before
+    await migrate(url)
+    assert await read(url, select(orders.c.live_subscription_id).where(orders.c.id == live.id)) == [("sub_1",)]
 
 
 async def test_several_replicas_may_migrate_at_once(empty_database_url: str) -> None:

@@ -133,7 +133,7 @@ async def test_statements_are_compiled_once_however_many_rows_they_carry(databas
         async with database.unit_of_work() as uow:
             await uow.orders.claim([f"pi_{number}" for number in range(rows)], order.id)
             effects = [SendAccessEmail(order_id=order.id, token_version=number) for number in range(rows)]
-            await uow.outbox.enqueue(effects, due_at=NOW)
+            await uow.outbox.enqueue(effects, now=NOW)
             await uow.commit()
 
     await write(2)

@@ -181,7 +181,7 @@ async def test_effect_that_no_order_owes_is_leased_and_settled(store: Store) -> 
         ReportSale(order_id=order.id),
     ]
     async with store.unit_of_work() as uow:
-        await uow.outbox.enqueue(effects, due_at=NOW)
+        await uow.outbox.enqueue(effects, now=NOW)
         await uow.commit()
     async with store.unit_of_work() as uow:
         leased = await uow.outbox.lease(now=NOW, limit=9, lease_until=NOW + MINUTE, lease_id=uuid4())
@@ -196,10 +196,10 @@ async def test_skipped_effects_are_due_again_at_the_new_time(store: Store) -> No
     order = await add(store, place())
     effects = [SendAccessEmail(order_id=order.id, token_version=number) for number in (1, 2)]
     async with store.unit_of_work() as uow:
-        await uow.outbox.enqueue(effects, due_at=NOW)
+        await uow.outbox.enqueue(effects, now=NOW)
         for delivery in await uow.outbox.lease(now=NOW, limit=9, lease_until=NOW + MINUTE, lease_id=uuid4()):
             await uow.outbox.settle(delivery, Settlement(status=DeliveryStatus.SKIPPED, at=NOW))
-        await uow.outbox.enqueue(effects, due_at=NOW + 3 * MINUTE)
+        await uow.outbox.enqueue(effects, now=NOW + 3 * MINUTE)
         await uow.commit()
     async with store.unit_of_work() as uow:
         for minutes, expected in ((2, 0), (3, 2)):

@@ -46,7 +46,7 @@ async def test_what_was_not_committed_is_gone(store: Store) -> None:
         await uow.orders.add(order)
         await uow.payment_events.add(notification("evt_1"), order_id=None, received_at=NOW)
         await uow.orders.claim(["cs_1"], order.id)
-        await uow.outbox.enqueue([ReportSale(order_id=order.id)], due_at=NOW)
+        await uow.outbox.enqueue([ReportSale(order_id=order.id)], now=NOW)
     async with store.unit_of_work() as uow:
         assert await uow.orders.get(order.id) is None
         assert await uow.orders.claim(["cs_1"], None) == frozenset()
@@ -168,7 +168,7 @@ async def test_outbox_row_is_written_once_and_leased_to_one(store: Store) -> Non
     effects = [SendAccessEmail(order_id=order.id, token_version=n) for n in range(1, 5)]
     for _ in range(2):
         async with store.unit_of_work() as uow:
-            await uow.outbox.enqueue(effects, due_at=NOW)
+            await uow.outbox.enqueue(effects, now=NOW)
             await uow.commit()
 
     async def take() -> list[str]:
@@ -188,7 +188,7 @@ async def test_lease_runs_out_and_the_late_word_is_refused(store: Store) -> None
     """A killed worker's row is due again; what the dead one says later is not written."""
     order = await add(store, place())
     async with store.unit_of_work() as uow:
-        await uow.outbox.enqueue([ReportSale(order_id=order.id)], due_at=NOW)
+        await uow.outbox.enqueue([ReportSale(order_id=order.id)], now=NOW)
         (lost,) = await uow.outbox.lease(now=NOW, limit=9, lease_until=NOW + MINUTE, lease_id=uuid4())
         (again,) = await uow.outbox.lease(now=NOW + MINUTE, limit=9, lease_until=NOW + 2 * MINUTE, lease_id=uuid4())
         assert (lost.attempt, again.attempt, again.effect) == (1, 2, ReportSale(order_id=order.id))
@@ -211,7 +211,7 @@ async def test_settlements_decide_when_a_row_is_due_again(store: Store) -> None:
 
     leased: list[Delivery] = []
     async with store.unit_of_work() as uow:
-        await uow.outbox.enqueue([effect], due_at=NOW)
+        await uow.outbox.enqueue([effect], now=NOW)
         assert await lease(uow, NOW) == [1]
         retry = Settlement(status=DeliveryStatus.PENDING, at=NOW, due_at=NOW + MINUTE, error="421")
         assert await uow.outbox.settle(leased[0], retry)
@@ -223,11 +223,11 @@ async def test_settlements_decide_when_a_row_is_due_again(store: Store) -> None:
         skipped = Settlement(status=DeliveryStatus.SKIPPED, at=NOW, error="revoked")
         assert await uow.outbox.settle(leased[0], skipped)
         assert await lease(uow, NOW + 9 * MINUTE) == []
-        await uow.outbox.enqueue([effect], due_at=NOW)
+        await uow.outbox.enqueue([effect], now=NOW)
         assert await lease(uow, NOW) == [3]
         dead = Settlement(status=DeliveryStatus.DEAD, at=NOW, error="550")
         assert await uow.outbox.settle(leased[0], dead)
-        await uow.outbox.enqueue([effect], due_at=NOW)
+        await uow.outbox.enqueue([effect], now=NOW)
         assert await lease(uow, NOW + 9 * MINUTE) == []
         await uow.commit()
 
@@ -236,8 +236,8 @@ async def test_key_wanted_twice_at_once_is_one_row(store: Store) -> None:
     """Two effects of one key in one call are one delivery; and no effects are no error."""
     order = await add(store, place())
     async with store.unit_of_work() as uow:
-        await uow.outbox.enqueue([], due_at=NOW)
-        await uow.outbox.enqueue([ReportSale(order_id=order.id)] * 2, due_at=NOW)
+        await uow.outbox.enqueue([], now=NOW)
+        await uow.outbox.enqueue([ReportSale(order_id=order.id)] * 2, now=NOW)
         taken = await uow.outbox.lease(now=NOW, limit=9, lease_until=NOW + MINUTE, lease_id=uuid4())
         assert [delivery.effect for delivery in taken] == [ReportSale(order_id=order.id)]
 

@@ -6,7 +6,7 @@ import sys
 PROGRAM = """
 import sys
 import adapters.bot.api_client, adapters.bot.messenger
-adapters.bot.messenger.TelegramAccessMessenger(token="123456:TEST", api_base=None)
+adapters.bot.messenger.TelegramMessenger(token="1:T", api_base=None, pay_url=None, public_base_url="")
 print(sorted({name.split(".")[0] for name in sys.modules} & {"aiogram", "aiohttp", "pydantic", "redis", "litestar"}))
 """
 

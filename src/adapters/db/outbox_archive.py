@@ -1,0 +1,57 @@
+"""What operators read of the outbox."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import FromClause, Select, func, select, union_all
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.db.rows import outbox_line_of_row
+from adapters.db.schema import IN_STATUS, outbox
+from paywall_core.ports.operations import OutboxArchive, OutboxLine, OutboxQuery
+from paywall_core.ports.unit_of_work import DeliveryStatus
+
+
+class SqlOutboxArchive(OutboxArchive):
+    """Looks the outbox up."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def lines(self, query: OutboxQuery) -> Sequence[OutboxLine]:
+        """An order's rows, or those of the keys, where the query names them; else the oldest of each status.
+
+        A key's beginning is looked for along the index, which is given up as soon as enough is found.
+        """
+        found = _named(query) if query.order_id is not None or query.keys else _of_statuses(query)
+        async with self._engine.connect() as connection:
+            return [outbox_line_of_row(row) for row in await connection.execute(found)]
+
+
+def _named(query: OutboxQuery) -> Select[Any]:
+    found = select(outbox)
+    if query.order_id is not None:
+        found = found.where(outbox.c.order_id == query.order_id)
+    if query.keys:
+        found = found.where(outbox.c.key.in_(query.keys))
+    if query.statuses:
+        found = found.where(outbox.c.status.in_([str(status) for status in query.statuses]))
+    return _oldest(found, outbox, query)
+
+
+def _of_statuses(query: OutboxQuery) -> Select[Any]:
+    """As many of each status as are wanted in all, each from the beginning of the index; the oldest of them."""
+    ends = [
+        _oldest(select(outbox).where(IN_STATUS[status]), outbox, query).subquery()
+        for status in query.statuses or DeliveryStatus
+    ]
+    few = union_all(*(select(end) for end in ends)).subquery()
+    return _oldest(select(few), few, query)
+
+
+def _oldest(rows: Select[Any], found: FromClause, query: OutboxQuery) -> Select[Any]:
+    if query.key_prefix:  # not LIKE, which SQLite reads without regard to case
+        rows = rows.where(func.substr(found.c.key, 1, len(query.key_prefix)) == query.key_prefix)
+    if query.due_before is not None:
+        rows = rows.where(found.c.first_due_at < query.due_before)
+    return rows.order_by(found.c.created_at, found.c.key).limit(query.limit)

@@ -1,0 +1,129 @@
+"""What must never be, counted by the database: one statement for each invariant, told from the columns alone.
+
+Most read an index that holds only what is wrong. Two cannot: whether a link was ever written is asked of each order
+that waits for its customer, and whether somebody pays twice of each live subscription.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import FromClause, Select, distinct, exists, func, not_, select, union
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.db.engine import for_snapshots
+from adapters.db.schema import (
+    DUE,
+    IN_STATE,
+    IN_STATUS,
+    LIVE,
+    NOT_LIVE,
+    SUBSCRIBED,
+    UNPAID,
+    WAITING,
+    orders,
+    outbox,
+    payment_events,
+)
+from paywall_core.lifecycle import State
+from paywall_core.ports.operations import (
+    ACCESS_WITHOUT_PAYMENT,
+    DEAD_LETTERS,
+    INVARIANTS,
+    PAID_WITHOUT_ACCESS,
+    PARKED,
+    TWO_SUBSCRIPTIONS,
+    UNDELIVERED,
+    InvariantWatch,
+    Violation,
+    WatchLimits,
+)
+from paywall_core.ports.unit_of_work import DeliveryStatus
+
+_EXAMPLES: Final = 5
+_LINK: Final = "access_email:"  # how the keys of the e-mails with the link begin
+
+
+class SqlInvariantWatch(InvariantWatch):
+    """Counts what must never be."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._snapshots = for_snapshots(engine)
+
+    async def violations(self, now: datetime, limits: WatchLimits) -> Sequence[Violation]:
+        """All of them as of one moment."""
+        questions = _questions(now, limits)
+        async with self._snapshots.connect() as connection:
+            answers = {name: (await connection.execute(questions[name])).all() for name in INVARIANTS}
+        return [
+            Violation(
+                invariant=name,
+                count=rows[0].found if rows else 0,
+                examples=tuple(str(row.example) for row in rows),
+            )
+            for name, rows in answers.items()
+        ]
+
+
+def _questions(now: datetime, limits: WatchLimits) -> Mapping[str, Select[Any]]:
+    return {
+        PAID_WITHOUT_ACCESS: _some(union(_shut_out(now), _never_told()).subquery()),
+        ACCESS_WITHOUT_PAYMENT: _some(_let_in(now - limits.unrecorded)),
+        UNDELIVERED: _some(
+            select(outbox.c.key.label("example"), outbox.c.first_due_at.label("since"))
+            .where(DUE, outbox.c.first_due_at < now - limits.undelivered)
+            .subquery()
+        ),
+        DEAD_LETTERS: _some(
+            select(outbox.c.key.label("example"), outbox.c.created_at.label("since"))
+            .where(IN_STATUS[DeliveryStatus.DEAD])
+            .subquery()
+        ),
+        PARKED: _some(
+            select(payment_events.c.stripe_event_id.label("example"), payment_events.c.waiting_since.label("since"))
+            .where(WAITING, payment_events.c.waiting_since < now - limits.parked)
+            .subquery()
+        ),
+        TWO_SUBSCRIPTIONS: _some(_paying_twice()),
+    }
+
+
+def _some(cases: FromClause) -> Select[Any]:
+    """How many cases there are, and the first few: the longest wrong, where that is known."""
+    first = [cases.c[name] for name in ("since", "example") if name in cases.c]
+    return select(cases.c.example, func.count().over().label("found")).order_by(*first).limit(_EXAMPLES)
+
+
+def _shut_out(now: datetime) -> Select[Any]:
+    return select(orders.c.id.label("example")).where(NOT_LIVE, orders.c.access_until > now)
+
+
+def _never_told() -> Select[Any]:
+    """Orders whose customers wait for a link that nobody owes them.
+
+    A link of an earlier version is enough: whoever restored by e-mail and did not redeem has seen the new one.
+    """
+    link = exists().where(outbox.c.order_id == orders.c.id, func.substr(outbox.c.key, 1, len(_LINK)) == _LINK)
+    return select(orders.c.id.label("example")).where(IN_STATE[State.TOKEN_ISSUED], not_(link))
+
+
+def _let_in(long_ago: datetime) -> FromClause:
+    """Three reads: a planner does not see through an OR that each of them has an index."""
+    order_id = orders.c.id.label("example")
+    return union(
+        select(order_id).where(LIVE, orders.c.access_until < long_ago),
+        select(order_id).where(LIVE, orders.c.access_until.is_(None)),
+        select(order_id).where(UNPAID),
+    ).subquery()
+
+
+def _paying_twice() -> FromClause:
+    """Each order of a customer with several subscriptions."""
+    twice = (
+        select(orders.c.email_key)
+        .where(SUBSCRIBED)
+        .group_by(orders.c.email_key)
+        .having(func.count(distinct(orders.c.live_subscription_id)) > 1)
+        .scalar_subquery()
+    )
+    return select(orders.c.id.label("example")).where(SUBSCRIBED, orders.c.email_key.in_(twice)).subquery()
