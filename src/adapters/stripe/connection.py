@@ -10,6 +10,8 @@ from adapters.stripe.errors import needs_operator, unavailable
 from paywall_core.errors import PaymentProviderUnavailable
 
 _MAX_NETWORK_RETRIES: Final = 2
+_NOT_FOUND: Final = 404
+_MISSING: Final = "resource_missing"
 _log = structlog.stdlib.get_logger("paywall.stripe")
 
 
@@ -19,13 +21,22 @@ class StripeConnection:
     Args:
         api_key: secret or restricted key.
         api_base: another address than Stripe's own, or None.
-        timeout_seconds: for one attempt; there are up to three. The SDK's own 80 is longer than any customer waits.
+        timeout_seconds: for one attempt. The SDK's own 80 is longer than any customer waits.
+        max_network_retries: further attempts, after what may pass by itself.
     """
 
-    def __init__(self, *, api_key: str, api_base: str | None, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        api_base: str | None,
+        timeout_seconds: float,
+        max_network_retries: int = _MAX_NETWORK_RETRIES,
+    ) -> None:
         self._api_key = api_key
         self._api_base = api_base
         self._timeout_seconds = timeout_seconds
+        self._max_network_retries = max_network_retries
         self._opened: tuple[stripe.StripeClient, stripe.HTTPXClient] | None = None
 
     def client(self) -> stripe.StripeClient:
@@ -36,7 +47,7 @@ class StripeConnection:
                 self._api_key,
                 base_addresses={"api": self._api_base} if self._api_base else {},
                 http_client=http,
-                max_network_retries=_MAX_NETWORK_RETRIES,
+                max_network_retries=self._max_network_retries,
             )
             self._opened = (client, http)
         return self._opened[0]
@@ -67,3 +78,27 @@ async def answer(call: Awaitable[object]) -> dict[str, Any]:
         raise PaymentProviderUnavailable("Stripe answered something that is no object")
     document: dict[str, Any] = found.to_dict()
     return document
+
+
+async def answer_or_none(call: Awaitable[object]) -> dict[str, Any] | None:
+    """As `answer`; None when Stripe has no such object, which is no error and is not logged.
+
+    A 404 that says something else (a wrong `STRIPE_API_BASE`) is an error like any other.
+    """
+
+    async def asked() -> object:
+        try:
+            return await call
+        except stripe.InvalidRequestError as error:
+            if error.http_status == _NOT_FOUND and error.code == _MISSING:
+                raise _NotThereError from None
+            raise
+
+    try:
+        return await answer(asked())
+    except _NotThereError:
+        return None
+
+
+class _NotThereError(Exception):
+    """Stripe knows no object of this id."""

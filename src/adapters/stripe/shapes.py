@@ -3,14 +3,21 @@
 Knows nothing of events or orders. What does not fit is `InvalidPayload` whose reason begins with the value's path.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from paywall_core.errors import InvalidPayload
+from paywall_core.events import PaymentEvent
 
 StripeDocument: TypeAlias = Mapping[str, Any]
 """A decoded object of Stripe's."""
+
+Events: TypeAlias = tuple[PaymentEvent, ...]
+"""What an object means to us, in the order to apply."""
+
+Translation: TypeAlias = Callable[[StripeDocument, datetime], Events]
+"""From an object, and the moment at which it was as it is, to what it means."""
 
 _MAX_TEXT_CHARACTERS: Final = 255
 _MAX_AMOUNT: Final = 10**15
@@ -57,6 +64,18 @@ def moment(value: object, path: str) -> datetime:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _MAX_SECONDS:
         raise InvalidPayload(f"{path}: must be a time in seconds")
     return datetime.fromtimestamp(value, UTC)
+
+
+def below(path: str, translate: Translation, subject: StripeDocument, at: datetime) -> Events:
+    """Translate what lies at `path`; an error's path begins with it.
+
+    Raises:
+        InvalidPayload: as `translate` does.
+    """
+    try:
+        return translate(subject, at)
+    except InvalidPayload as error:
+        raise InvalidPayload(f"{path}.{error.reason}") from None
 
 
 def _is_short_text(value: str) -> bool:

@@ -28,6 +28,7 @@ class FakeStripe:
     Attributes:
         requests: request line without the protocol, headers, form of each.
         next_bodies: what single requests get before `body` is given again.
+        paths: status and body of what single paths get whatever else was told, without the query.
     """
 
     def __init__(self) -> None:
@@ -36,6 +37,7 @@ class FakeStripe:
         self.headers: Mapping[str, str] = {}
         self.body = b"{}"
         self.next_bodies: list[bytes] = []
+        self.paths: dict[str, tuple[str, bytes]] = {}
         self.port = 0
 
     def answers(self, document: object, status: str = "200 OK", **headers: str) -> None:
@@ -48,6 +50,10 @@ class FakeStripe:
         self.answers(documents[-1])
         self.next_bodies = [msgspec.json.encode(document) for document in documents[:-1]]
 
+    def answers_at(self, path: str, document: object, status: str = "200 OK") -> None:
+        """What one path gets."""
+        self.paths[path] = (status, msgspec.json.encode(document))
+
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request."""
         lines = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
@@ -55,9 +61,10 @@ class FakeStripe:
         body = (await reader.readexactly(int(headers.get("content-length", "0")))).decode()
         form = {name: values[0] for name, values in parse_qs(body).items()}
         self.requests.append((lines[0].rsplit(" ", 1)[0], headers, form))
-        answer = self.next_bodies.pop(0) if self.next_bodies else self.body
+        status, answer = self.status, self.next_bodies.pop(0) if self.next_bodies else self.body
+        status, answer = self.paths.get(lines[0].split(" ")[1].partition("?")[0], (status, answer))
         extra = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
-        head = f"HTTP/1.1 {self.status}\r\n{extra}Content-Length: {len(answer)}\r\nConnection: close\r\n\r\n"
+        head = f"HTTP/1.1 {status}\r\n{extra}Content-Length: {len(answer)}\r\nConnection: close\r\n\r\n"
         writer.write(head.encode() + answer)
         await writer.drain()
         writer.close()
