@@ -5,10 +5,43 @@ and the code themselves are looked up or derived at the moment of delivery. Its 
 has one effect.
 """
 
-from typing import TypeAlias
+import hashlib
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from msgspec import Struct
+
+MAX_KEY_CHARACTERS: Final = 255
+"""The longest key; a store may reserve as much for it."""
+
+
+class NoticeKind(StrEnum):
+    """What a customer is told after the payment; an operator may switch each off."""
+
+    PAYMENT_FAILED = "payment_failed"  # a renewal or a delayed payment did not go through
+    ENDS_SOON = "ends_soon"  # the paid time runs out and nothing renews it
+    ENDED = "ended"  # it has run out
+    REFUNDED = "refunded"  # money goes back, in whole or in part
+    SUSPENDED = "suspended"  # the payment is disputed: no access until that is decided
+    RESTORED = "restored"  # what took access away was taken back
+
+
+class NoticeChannel(StrEnum):
+    """How a notice travels."""
+
+    EMAIL = "email"
+    CHAT = "chat"
+
+
+def _key(*parts: object) -> str:
+    """The parts, joined; where a provider's ids make that too long, their digest stands for the end of it."""
+    whole = ":".join(str(part) for part in parts)
+    if len(whole) <= MAX_KEY_CHARACTERS:
+        return whole
+    digest = hashlib.sha256(whole.encode()).hexdigest()
+    return f"{whole[: MAX_KEY_CHARACTERS - len(digest) - 1]}:{digest}"
 
 
 class SendAccessEmail(Struct, frozen=True, kw_only=True, tag_field="effect", tag="access_email"):
@@ -16,11 +49,12 @@ class SendAccessEmail(Struct, frozen=True, kw_only=True, tag_field="effect", tag
 
     order_id: UUID
     token_version: int
+    resend: int = 0
 
     @property
     def key(self) -> str:
-        """One e-mail for one version of the token."""
-        return f"access_email:{self.order_id}:{self.token_version}"
+        """One e-mail for one version of the token, and one more for each time that an operator sends it again."""
+        return _resendable(f"access_email:{self.order_id}:{self.token_version}", self.resend)
 
 
 class SendActivationMessage(Struct, frozen=True, kw_only=True, tag_field="effect", tag="activation_message"):
@@ -28,11 +62,12 @@ class SendActivationMessage(Struct, frozen=True, kw_only=True, tag_field="effect
 
     order_id: UUID
     token_version: int
+    resend: int = 0
 
     @property
     def key(self) -> str:
-        """One message for one version of the token."""
-        return f"activation_message:{self.order_id}:{self.token_version}"
+        """As the e-mail's."""
+        return _resendable(f"activation_message:{self.order_id}:{self.token_version}", self.resend)
 
 
 class ReportSale(Struct, frozen=True, kw_only=True, tag_field="effect", tag="report_sale"):
@@ -44,6 +79,45 @@ class ReportSale(Struct, frozen=True, kw_only=True, tag_field="effect", tag="rep
     def key(self) -> str:
         """One per order in all, whoever reports it."""
         return f"mobi_slon:pay_success:{self.order_id}"
+
+
+class SendNotice(Struct, frozen=True, kw_only=True, tag_field="effect", tag="notice", omit_defaults=True):
+    """A word to the customer about what became of the payment.
+
+    Attributes:
+        kind: what it is about.
+        channel: how it travels.
+        cause: what it was that happened: the provider's id of the invoice, refund or dispute, or the moment of an end.
+        not_before: when it may go out at the earliest; None: at once.
+    """
+
+    order_id: UUID
+    kind: NoticeKind
+    channel: NoticeChannel
+    cause: str
+    not_before: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """One for one cause, on each channel."""
+        return _key("notice", self.kind, self.channel, self.order_id, self.cause)
+
+
+class LookUpEvent(Struct, frozen=True, kw_only=True, tag_field="effect", tag="look_up"):
+    """Ask the provider which order a parked event belongs to.
+
+    Attributes:
+        event_id: the parked event.
+        not_before: what makes its order known mostly comes by itself within seconds.
+    """
+
+    event_id: str
+    not_before: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """One for each parked event."""
+        return _key("look_up", self.event_id)
 
 
 class SendRestoreCode(Struct, frozen=True, kw_only=True, tag_field="effect", tag="restore_code"):
@@ -68,8 +142,18 @@ class ForwardTrackedEvent(Struct, frozen=True, kw_only=True, tag_field="effect",
         return f"tracked_event:{self.attempt_id}"
 
 
-OrderEffect: TypeAlias = SendAccessEmail | SendActivationMessage | ReportSale
+OrderEffect: TypeAlias = SendAccessEmail | SendActivationMessage | ReportSale | SendNotice
 """What an order owes; `order_id` names it."""
 
-Effect: TypeAlias = OrderEffect | SendRestoreCode | ForwardTrackedEvent
+Effect: TypeAlias = OrderEffect | SendRestoreCode | ForwardTrackedEvent | LookUpEvent
 """All effects. `key` is unique in the outbox."""
+
+
+def due_at(effect: Effect, now: datetime) -> datetime:
+    """When an effect that is owed since `now` may go out."""
+    earliest = effect.not_before if isinstance(effect, SendNotice | LookUpEvent) else None
+    return now if earliest is None else max(now, earliest)
+
+
+def _resendable(key: str, resend: int) -> str:
+    return f"{key}:resend-{resend}" if resend else key

@@ -16,6 +16,7 @@
     │   ├── OneTimeCodeInvalid
     │   ├── NoRestorableOrder
     │   ├── TrackingNotConfigured
+    │   ├── SweepHalted             more people would lose access at once than is believable
     │   └── IllegalTransition       the table has no such move; nothing was changed
     ├── Conflict                    what is stored does not fit what arrived
     │   ├── ConcurrentUpdate        somebody else changed the order first; try again
@@ -144,6 +145,20 @@ class IllegalTransition(RuleBroken):
         self.state = state
         self.event = event
         self.target = target
+
+
+class SweepHalted(RuleBroken):
+    """A sweep would take access from more people at once than is believable; nobody's was recorded as over.
+
+    Attributes:
+        lapsed: from how many.
+        live: of how many.
+    """
+
+    def __init__(self, *, lapsed: int, live: int) -> None:
+        super().__init__(f"{lapsed} of {live} orders would be recorded as expired at once")
+        self.lapsed = lapsed
+        self.live = live
 
 
 class Conflict(PaywallError):  # noqa: N818  - a branch of the tree, named after the case

@@ -25,6 +25,8 @@ from paywall_core.facts import (
     Redemption,
     Refund,
     RefundStatus,
+    SubscriptionOutlook,
+    SubscriptionStatus,
 )
 from paywall_core.money import Money
 
@@ -43,11 +45,13 @@ class EventType(StrEnum):
     DISPUTE_OPENED = "dispute_opened"
     DISPUTE_LOST = "dispute_lost"
     DISPUTE_ENDED_WELL = "dispute_ended_well"
+    SUBSCRIPTION_UPDATED = "subscription_updated"
     SUBSCRIPTION_ENDED = "subscription_ended"
     TOKEN_REDEEMED = "token_redeemed"  # noqa: S105  - the name of an event
     TOKEN_ROTATED = "token_rotated"  # noqa: S105  - the name of an event
     ACCESS_REVOKED = "access_revoked"
     ACCESS_REINSTATED = "access_reinstated"
+    LINK_RESENT = "link_resent"
     TIME_PASSED = "time_passed"
 
 
@@ -154,20 +158,23 @@ class PaymentFailed(EventBase, frozen=True, kw_only=True, tag="payment_failed"):
         payment_id: as in `PaymentSucceeded`.
         session_id: the completed checkout whose delayed payment this was, if it was one.
         subscription_id: the subscription whose invoice this is.
+        abandoned: nobody tries any more: the invoice was voided or written off.
     """
 
     _type = EventType.PAYMENT_FAILED
     payment_id: str
     session_id: str | None = None
     subscription_id: str | None = None
+    abandoned: bool = False
 
     def facts(self) -> Facts:
-        """The payment was tried, and failed."""
+        """The payment was tried, and failed; or it is not asked for any more."""
+        status = PaymentStatus.ABANDONED if self.abandoned else PaymentStatus.FAILED
         return Facts(
             checkout=CheckoutStatus.COMPLETE if self.session_id else CheckoutStatus.UNKNOWN,
             checkout_session_id=self.session_id,
             subscription_id=self.subscription_id,
-            payments={self.payment_id: Payment(status=PaymentStatus.FAILED)},
+            payments={self.payment_id: Payment(status=status)},
         )
 
 
@@ -248,6 +255,23 @@ class DisputeUpdated(EventBase, frozen=True, kw_only=True, tag="dispute_updated"
         return Facts(disputes={self.dispute_id: Dispute(payment=self.payment, charge=self.charge, status=self.status)})
 
 
+class SubscriptionUpdated(EventBase, frozen=True, kw_only=True, tag="subscription_updated"):
+    """The provider told how a subscription stands and whether it is planned to end; see `facts.SubscriptionOutlook`."""
+
+    _type = EventType.SUBSCRIPTION_UPDATED
+    subscription_id: str
+    as_of: datetime
+    status: SubscriptionStatus
+    cancels_at: datetime | None = None
+
+    def facts(self) -> Facts:
+        """The outlook."""
+        return Facts(
+            subscription_id=self.subscription_id,
+            subscription=SubscriptionOutlook(as_of=self.as_of, status=self.status, cancels_at=self.cancels_at),
+        )
+
+
 class SubscriptionEnded(EventBase, frozen=True, kw_only=True, tag="subscription_ended"):
     """The subscription is over for good; a cancellation that is merely planned is not this."""
 
@@ -313,6 +337,25 @@ class AccessReinstated(_OperatorSpoke, frozen=True, kw_only=True, tag="access_re
     _action = OperatorAction.REINSTATE
 
 
+class LinkResent(EventBase, frozen=True, kw_only=True, tag="link_resent"):
+    """The operator has the activation link of a paid order sent once more.
+
+    Attributes:
+        number: 1 for the first time on this order.
+        by, why, at: who asked for it, for what reason, and when.
+    """
+
+    _type = EventType.LINK_RESENT
+    number: int
+    by: str
+    why: str
+    at: datetime
+
+    def facts(self) -> Facts:
+        """How often it was sent again."""
+        return Facts(links_resent=self.number)
+
+
 class TimePassed(EventBase, frozen=True, kw_only=True, tag="time_passed"):
     """Nothing happened but time."""
 
@@ -329,11 +372,14 @@ PaymentEvent: TypeAlias = (
     | RefundUpdated
     | ChargeRefunded
     | DisputeUpdated
+    | SubscriptionUpdated
     | SubscriptionEnded
 )
 """What a payment provider may tell us."""
 
-Event: TypeAlias = PaymentEvent | TokenRedeemed | TokenRotated | AccessRevoked | AccessReinstated | TimePassed
+Event: TypeAlias = (
+    PaymentEvent | TokenRedeemed | TokenRotated | AccessRevoked | AccessReinstated | LinkResent | TimePassed
+)
 """Everything that may happen to an order."""
 
 

@@ -43,11 +43,28 @@ class CheckoutStatus(RankedWord):
 
 
 class PaymentStatus(RankedWord):
-    """How far one payment has come. A failed attempt may be followed by one that succeeds, never the reverse."""
+    """How far one payment has come. A failed attempt may be followed by one that succeeds, never the reverse.
+
+    An abandoned one (its invoice was voided or written off) is not collected any more; should it be paid after all, it
+    is paid.
+    """
 
     UNPAID = "unpaid"
     FAILED = "failed"
+    ABANDONED = "abandoned"
     PAID = "paid"
+
+
+class SubscriptionStatus(RankedWord):
+    """How a subscription stands, in the order in which two words of one second are believed: the later one wins."""
+
+    INCOMPLETE = "incomplete"
+    TRIALING = "trialing"
+    PAUSED = "paused"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    UNPAID = "unpaid"
+    ENDED = "ended"
 
 
 class RefundStatus(RankedWord):
@@ -72,6 +89,24 @@ class DisputeStatus(RankedWord):
     PREVENTED = "prevented"
     LOST = "lost"
     WON = "won"
+
+
+class SubscriptionOutlook(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the provider said last of a subscription's future. Access never depends on it: it may be undone any time.
+
+    Attributes:
+        as_of: when, by the provider's clock; whole seconds, so that two may tie.
+        status: how it stood.
+        cancels_at: when it is planned to end; None: it renews.
+    """
+
+    as_of: datetime
+    status: SubscriptionStatus
+    cancels_at: datetime | None = None
+
+    def join(self, other: Self) -> Self:
+        """The newer of the two; of one second, the one that lets the customer go sooner."""
+        return max(self, other, key=lambda o: (o.as_of, o.status.rank, o.cancels_at is not None, _sooner(o.cancels_at)))
 
 
 class OperatorAction(RankedWord):
@@ -242,11 +277,13 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
         checkout_session_id: the provider's id of the checkout.
         subscription_id: the provider's id of the subscription.
         subscription_ended_at: when the subscription ended for good.
+        subscription: what is known of the subscription's future.
         payments, charges, refunds, disputes: each by its id.
         links: from a payment intent's id to the id of the invoice that it paid.
         token_version: version of the token that is valid now; the first is 1.
         redemption: who redeemed, and which version.
         operator: the operator's last word.
+        links_resent: how often an operator had the activation link sent again.
     """
 
     terms: Terms | None = None
@@ -254,6 +291,7 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     checkout_session_id: str | None = None
     subscription_id: str | None = None
     subscription_ended_at: datetime | None = None
+    subscription: SubscriptionOutlook | None = None
     payments: Mapping[str, Payment] = field(default_factory=dict)
     charges: Mapping[str, Charge] = field(default_factory=dict)
     refunds: Mapping[str, Refund] = field(default_factory=dict)
@@ -262,6 +300,7 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     token_version: int = 1
     redemption: Redemption | None = None
     operator: OperatorWord | None = None
+    links_resent: int = 0
 
 
 def merge(a: Facts, b: Facts) -> Facts:
@@ -276,6 +315,7 @@ def merge(a: Facts, b: Facts) -> Facts:
         checkout_session_id=_known(max, a.checkout_session_id, b.checkout_session_id),
         subscription_id=_known(max, a.subscription_id, b.subscription_id),
         subscription_ended_at=_known(min, a.subscription_ended_at, b.subscription_ended_at),
+        subscription=_known(SubscriptionOutlook.join, a.subscription, b.subscription),
         payments=_union(Payment.join, a.payments, b.payments),
         charges=_union(Charge.join, a.charges, b.charges),
         refunds=_union(Refund.join, a.refunds, b.refunds),
@@ -284,7 +324,13 @@ def merge(a: Facts, b: Facts) -> Facts:
         token_version=max(a.token_version, b.token_version),
         redemption=_known(max, a.redemption, b.redemption),
         operator=_known(OperatorWord.join, a.operator, b.operator),
+        links_resent=max(a.links_resent, b.links_resent),
     )
+
+
+def _sooner(moment: datetime | None) -> float:
+    """Larger for an earlier moment."""
+    return 0.0 if moment is None else -moment.timestamp()
 
 
 def _known(join: Callable[[_T, _T], _T], a: _T | None, b: _T | None) -> _T | None:

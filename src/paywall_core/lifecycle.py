@@ -55,12 +55,15 @@ def state_of(facts: Facts, now: datetime) -> State:
     return State.REVOKED if entitlement.withdrawn else State.EXPIRED
 
 
+_FAILED: Final = frozenset({PaymentStatus.FAILED, PaymentStatus.ABANDONED})
+
+
 def fulfillment_of(facts: Facts) -> FulfillmentStatus:
     """Fulfilled once something was paid; failed when the checkout ran out or its payment failed and none came since."""
     statuses = {payment.status for payment in facts.payments.values()}
     if PaymentStatus.PAID in statuses:
         return FulfillmentStatus.FULFILLED
-    failed = PaymentStatus.FAILED in statuses and facts.checkout is CheckoutStatus.COMPLETE
+    failed = statuses & _FAILED and facts.checkout is CheckoutStatus.COMPLETE
     if failed or facts.checkout is CheckoutStatus.EXPIRED:
         return FulfillmentStatus.FAILED
     return FulfillmentStatus.PENDING
@@ -87,6 +90,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[EventType, frozenset[State]]]] = {
         EventType.DISPUTE_OPENED: _to(_P),
         EventType.DISPUTE_LOST: _to(_P),
         EventType.DISPUTE_ENDED_WELL: _to(_P),
+        EventType.SUBSCRIPTION_UPDATED: _to(_P),
         EventType.SUBSCRIPTION_ENDED: _to(_P),
         EventType.ACCESS_REVOKED: _to(_R),
     },
@@ -103,10 +107,12 @@ TRANSITIONS: Final[Mapping[State, Mapping[EventType, frozenset[State]]]] = {
         EventType.DISPUTE_OPENED: _to(_T, _E, _R),
         EventType.DISPUTE_LOST: _to(_T, _E, _R),
         EventType.DISPUTE_ENDED_WELL: _to(_T),
+        EventType.SUBSCRIPTION_UPDATED: _to(_T),
         EventType.SUBSCRIPTION_ENDED: _to(_T, _E, _R),  # the grace is gone
         EventType.TOKEN_REDEEMED: _to(_A),
         EventType.TOKEN_ROTATED: _to(_T),
         EventType.ACCESS_REVOKED: _to(_R),
+        EventType.LINK_RESENT: _to(_T),
         EventType.TIME_PASSED: _to(_E, _R),  # _R: an older payment carried it past a refunded one
     },
     # Paid and redeemed. As above; a rotated token may be redeemed by another account.
@@ -122,10 +128,12 @@ TRANSITIONS: Final[Mapping[State, Mapping[EventType, frozenset[State]]]] = {
         EventType.DISPUTE_OPENED: _to(_A, _E, _R),
         EventType.DISPUTE_LOST: _to(_A, _E, _R),
         EventType.DISPUTE_ENDED_WELL: _to(_A),
+        EventType.SUBSCRIPTION_UPDATED: _to(_A),
         EventType.SUBSCRIPTION_ENDED: _to(_A, _E, _R),
         EventType.TOKEN_REDEEMED: _to(_A),
         EventType.TOKEN_ROTATED: _to(_A),
         EventType.ACCESS_REVOKED: _to(_R),
+        EventType.LINK_RESENT: _to(_A),
         EventType.TIME_PASSED: _to(_E, _R),
     },
     # Over, or never paid in time. A payment brings anyone back; a completed checkout was never expired.
@@ -141,6 +149,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[EventType, frozenset[State]]]] = {
         EventType.DISPUTE_OPENED: _to(_E, _R),
         EventType.DISPUTE_LOST: _to(_E, _R),
         EventType.DISPUTE_ENDED_WELL: _to(_E),
+        EventType.SUBSCRIPTION_UPDATED: _to(_E),
         EventType.SUBSCRIPTION_ENDED: _to(_E),
         EventType.ACCESS_REVOKED: _to(_R),
         EventType.TIME_PASSED: _to(_T, _A),  # a clock that ran ahead was set right
@@ -158,6 +167,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[EventType, frozenset[State]]]] = {
         EventType.DISPUTE_OPENED: _to(_R),
         EventType.DISPUTE_LOST: _to(_R),
         EventType.DISPUTE_ENDED_WELL: _to(_T, _A, _E, _R),
+        EventType.SUBSCRIPTION_UPDATED: _to(_R),
         EventType.SUBSCRIPTION_ENDED: _to(_R),
         EventType.ACCESS_REVOKED: _to(_R),
         EventType.ACCESS_REINSTATED: _to(_P, _T, _A, _E, _R),

@@ -20,6 +20,7 @@ from paywall_core.errors import (
 from paywall_core.events import Event, EventType, TimePassed, TokenRedeemed, TokenRotated
 from paywall_core.facts import Facts, PaymentStatus, Terms, merge
 from paywall_core.lifecycle import FulfillmentStatus, State, check_move, fulfillment_of, state_of
+from paywall_core.notices import notices_owed
 from paywall_core.policy import Entitlement, entitlement_of
 
 
@@ -217,7 +218,7 @@ def _step(change: Change, event: Event, *, now: datetime, cause: str) -> Change:
     return Change(
         order=moved,
         history=(*change.history, entry),
-        effects=(*change.effects, *_owed(order, moved)),
+        effects=(*change.effects, *_owed(order, moved, event)),
     )
 
 
@@ -227,14 +228,17 @@ def _check_replay(order: Order, event: Event) -> None:
         check_move(order.state, event.type, order.state)
 
 
-def _owed(before: Order, after: Order) -> tuple[OrderEffect, ...]:
+def _owed(before: Order, after: Order, event: Event) -> tuple[OrderEffect, ...]:
     """What a move owes to the world outside. Keys make each of these go out once, however often the move happens."""
-    if after.state is not State.TOKEN_ISSUED or before.state is State.TOKEN_ISSUED:
-        return ()
-    version = after.facts.token_version
-    owed: list[OrderEffect] = [SendAccessEmail(order_id=after.id, token_version=version)]
-    if after.telegram_chat_id is not None:
-        owed.append(SendActivationMessage(order_id=after.id, token_version=version))
-    if after.clickid:
+    owed: list[OrderEffect] = []
+    arrived = after.state is State.TOKEN_ISSUED and before.state is not State.TOKEN_ISSUED
+    resend = after.facts.links_resent if after.facts.links_resent > before.facts.links_resent else 0
+    if arrived or resend:
+        version = after.facts.token_version
+        owed.append(SendAccessEmail(order_id=after.id, token_version=version, resend=resend))
+        if after.telegram_chat_id is not None:
+            owed.append(SendActivationMessage(order_id=after.id, token_version=version, resend=resend))
+    if arrived and after.clickid:
         owed.append(ReportSale(order_id=after.id))
+    owed.extend(notices_owed(after.id, (before.facts, before.state), (after.facts, after.state), event))
     return tuple(owed)

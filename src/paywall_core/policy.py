@@ -12,6 +12,7 @@
 | payment after the checkout expired | lets the customer in | money is money |
 | renewal failed | access for the declared grace | cards expire; people do not leave for it |
 | subscription ended | no grace after it, but the paid time stays | what was paid for was paid for |
+| cancellation planned | nothing but a word in time | it may be undone until the paid time is over |
 | first payment known, period not yet | counts as 48 hours | nobody waits, and nobody stays for ever |
 | operator revokes | no access, whatever was paid | a person decided; the history says who and why |
 """
@@ -28,6 +29,7 @@ from paywall_core.facts import (
     OperatorAction,
     Payment,
     PaymentStatus,
+    Refund,
     RefundStatus,
     Terms,
 )
@@ -40,6 +42,9 @@ UNKNOWN_PERIOD: Final = timedelta(hours=48)
 
 ACTIVATION_LINK_WINDOW: Final = timedelta(hours=1)
 """How long after the payment the success page still shows the activation link; after that: restore by e-mail."""
+
+ENDS_SOON: Final = timedelta(days=3)
+"""How long before the end of a paid time that nothing renews the customer is told; of a short one: its second half."""
 
 _VOIDING_DISPUTES: Final = frozenset({DisputeStatus.OPEN, DisputeStatus.LOST})
 _DEAD_REFUNDS: Final = frozenset({RefundStatus.FAILED, RefundStatus.CANCELLED})
@@ -67,7 +72,7 @@ def entitlement_of(facts: Facts) -> Entitlement:
     A start is not compared: a payment counts from the moment it is known, because a provider's clock that runs a
     second ahead of ours must not lock out a customer who has just paid.
     """
-    paid = _counting_payments(facts)
+    paid = counting_payments(facts)
     if not paid:
         return Entitlement(withdrawn=is_revoked_by_operator(facts))
     standing = [p for key, p in paid.items() if not is_void(facts, key)]
@@ -84,6 +89,47 @@ def entitlement_of(facts: Facts) -> Entitlement:
     )
 
 
+class ExpectedEnd(Struct, frozen=True, kw_only=True):
+    """Access ends `at`, because nothing renews it; `tell_at` is the time to say so."""
+
+    at: datetime
+    tell_at: datetime
+
+
+def expected_end_of(facts: Facts) -> ExpectedEnd | None:
+    """When the paid time ends for good, as far as is known; None: it renews by itself, is for life, or nothing stands.
+
+    A subscription ends where its cancellation is planned, or where it has ended already.
+    """
+    if is_revoked_by_operator(facts):
+        return None
+    standing = [p for key, p in counting_payments(facts).items() if not is_void(facts, key)]
+    if not standing:
+        return None
+    last = max(standing, key=lambda payment: paid_until_of(facts, payment))
+    end = paid_until_of(facts, last)
+    start = _paid_at(last)
+    if _terms(facts).mode is Mode.SUBSCRIPTION:
+        if last.period is None:
+            return None
+        start = last.period.start
+        cancels_at = None if facts.subscription is None else facts.subscription.cancels_at
+        # Planned for later, it renews before that; planned for earlier, it has been renewed since.
+        planned = cancels_at is not None and start < cancels_at <= end
+        if not planned and facts.subscription_ended_at is None:
+            return None
+    if end == FOREVER:
+        return None
+    return ExpectedEnd(at=end, tell_at=end - min(ENDS_SOON, (end - start) / 2))
+
+
+def renewing_subscription_of(facts: Facts) -> str | None:
+    """The subscription that goes on taking money, as far as is known: begun, not ended, and no end is planned."""
+    begun = any(payment.status is PaymentStatus.PAID for payment in facts.payments.values())
+    planned = facts.subscription is not None and facts.subscription.cancels_at is not None
+    return facts.subscription_id if begun and facts.subscription_ended_at is None and not planned else None
+
+
 def is_revoked_by_operator(facts: Facts) -> bool:
     """Whether the operator's last word is to revoke."""
     return facts.operator is not None and facts.operator.action is OperatorAction.REVOKE
@@ -91,10 +137,21 @@ def is_revoked_by_operator(facts: Facts) -> bool:
 
 def is_void(facts: Facts, payment_id: str) -> bool:
     """Whether a payment no longer counts: fully refunded, or under an open or lost dispute."""
-    return _is_fully_refunded(facts, payment_id) or any(
-        dispute.status in _VOIDING_DISPUTES and _payment_of(facts, dispute.payment, dispute.charge) == payment_id
-        for dispute in facts.disputes.values()
+    return is_fully_refunded(facts, payment_id) or bool(voiding_disputes(facts, payment_id))
+
+
+def voiding_disputes(facts: Facts, payment_id: str) -> tuple[str, ...]:
+    """Ids of the open and lost disputes about a payment."""
+    return tuple(
+        key
+        for key, dispute in facts.disputes.items()
+        if dispute.status in _VOIDING_DISPUTES and payment_of(facts, dispute.payment, dispute.charge) == payment_id
     )
+
+
+def is_alive(refund: Refund) -> bool:
+    """Whether a refund gives money back: it did not fail, and nobody cancelled it."""
+    return refund.status not in _DEAD_REFUNDS
 
 
 def paid_until_of(facts: Facts, payment: Payment) -> datetime:
@@ -121,27 +178,27 @@ def access_until_of(facts: Facts, payment: Payment) -> datetime:
     return max(paid_until, min(access_until, facts.subscription_ended_at))
 
 
-def _counting_payments(facts: Facts) -> dict[str, Payment]:
+def counting_payments(facts: Facts) -> dict[str, Payment]:
     """All paid payments, less the provisional ones that a real payment has superseded."""
     paid = {k: p for k, p in facts.payments.items() if p.status is PaymentStatus.PAID}
     real = {k: p for k, p in paid.items() if not p.provisional}
     return real or paid
 
 
-def _is_fully_refunded(facts: Facts, payment_id: str) -> bool:
+def is_fully_refunded(facts: Facts, payment_id: str) -> bool:
     """Whether the refunded amount reaches what was paid, by the payment's own amount or by its charges'.
 
     What counts as refunded is the larger of the refunds that live, and of what Stripe ever showed as refunded on the
     charges less the refunds that failed since. Amounts of different currencies are never compared.
     """
-    refunds = [r for r in facts.refunds.values() if _payment_of(facts, r.payment, r.charge) == payment_id]
+    refunds = [r for r in facts.refunds.values() if payment_of(facts, r.payment, r.charge) == payment_id]
     charges = [c for c in facts.charges.values() if _linked(facts, c.payment) == payment_id]
     amounts = [r.amount for r in refunds if r.amount] + [c.amount for c in charges if c.amount]
     if not amounts or len({m.currency for m in amounts}) != 1:
         return False
     currency = amounts[0].currency
-    alive = sum(r.amount.amount_minor for r in refunds if r.amount and r.status not in _DEAD_REFUNDS)
-    dead = sum(r.amount.amount_minor for r in refunds if r.amount and r.status in _DEAD_REFUNDS)
+    alive = sum(r.amount.amount_minor for r in refunds if r.amount and is_alive(r))
+    dead = sum(r.amount.amount_minor for r in refunds if r.amount and not is_alive(r))
     refunded_minor = max(alive, sum(c.refunded_minor for c in charges) - dead)
     whole: list[int] = []
     payment = facts.payments.get(payment_id)
@@ -152,7 +209,7 @@ def _is_fully_refunded(facts: Facts, payment_id: str) -> bool:
     return refunded_minor > 0 and any(refunded_minor >= amount_minor for amount_minor in whole)
 
 
-def _payment_of(facts: Facts, payment: str | None, charge: str | None) -> str | None:
+def payment_of(facts: Facts, payment: str | None, charge: str | None) -> str | None:
     """The payment that a refund or dispute is about, by its own word or by its charge's."""
     if payment is None and charge is not None and charge in facts.charges:
         payment = facts.charges[charge].payment

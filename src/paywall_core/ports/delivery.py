@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
 from msgspec import Struct, field
 
+from paywall_core.effects import NoticeKind
+from paywall_core.money import Money
 from paywall_core.tracking import AdEvent
 
 
@@ -64,6 +67,57 @@ class CodeMessenger(Protocol):
     """Sends a one-time code to an e-mail address."""
 
     async def send_code(self, message: CodeMessage) -> None:
+        """Send it. Returns once the far side has taken responsibility for it."""
+        ...
+
+
+class NoticeAction(StrEnum):
+    """What a notice offers the customer to do."""
+
+    PAY = "pay"  # buy again, on our own page
+    PORTAL = "portal"  # look after the payment at the provider's portal
+    ACTIVATE = "activate"  # press the activation link
+
+
+class NoticeMessage(Struct, frozen=True, kw_only=True):
+    """A word about what became of a payment, before a language and a medium are chosen.
+
+    Attributes:
+        key: the delivery's deterministic key; a medium that knows ids carries it (`Message-ID`).
+        order_id, plan: the order.
+        locale: language to write in.
+        to: e-mail address, or Telegram chat id.
+        kind: what it is about.
+        has_access: whether the customer has access now.
+        access_until: until when (the paid time, or the grace while a renewal is late); None: for life, or no access.
+            Of an `ended` notice: when it ended.
+        amount: the money that it is about (a refund's, a failed payment's), where it is known.
+        action: what the customer can do; None: nothing.
+        url: where to do it; None for `PAY`, whose page each medium knows. An activation link is secret: never logged.
+        renews: the order is a subscription that has not ended.
+    """
+
+    key: str
+    order_id: UUID
+    plan: str
+    locale: str
+    to: str
+    kind: NoticeKind
+    has_access: bool
+    access_until: datetime | None = None
+    amount: Money | None = None
+    action: NoticeAction | None = None
+    url: str | None = None
+    renews: bool = False
+
+    def __repr__(self) -> str:
+        return f"NoticeMessage(key={self.key!r}, locale={self.locale!r})"
+
+
+class NoticeMessenger(Protocol):
+    """Tells a customer what became of the payment: by e-mail, or in Telegram."""
+
+    async def send_notice(self, message: NoticeMessage) -> None:
         """Send it. Returns once the far side has taken responsibility for it."""
         ...
 

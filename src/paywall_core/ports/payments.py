@@ -1,5 +1,6 @@
 """The payment provider, in our words."""
 
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 from uuid import UUID
@@ -66,6 +67,46 @@ class PaymentGateway(Protocol):
 
     async def price_of(self, plan: str) -> Price:
         """What a plan costs."""
+        ...
+
+
+class ListedEvent(Struct, frozen=True, kw_only=True):
+    """One event of the provider's own list.
+
+    Attributes:
+        event_id, event_type, occurred_at: the event, in the provider's words and by its clock.
+        notification: what it means to us; None: it cannot be understood.
+        error: why it cannot be understood; names the field, holds no value.
+    """
+
+    event_id: str
+    event_type: str
+    occurred_at: datetime
+    notification: PaymentNotification | None = None
+    error: str | None = None
+
+
+@runtime_checkable
+class PaymentLedger(Protocol):
+    """What the payment provider has on record: asked by us, for what it never told, or told too early.
+
+    Every method raises `PaymentProviderUnavailable` when it does not answer.
+    """
+
+    def list_events(self, since: datetime, until: datetime) -> AsyncIterator[ListedEvent]:
+        """Events of the types that we use that happened at `since` or later and before `until`, oldest first.
+
+        The provider keeps them for 30 days. Whole seconds count.
+        """
+        ...
+
+    async def trace(self, references: Sequence[str]) -> PaymentNotification | None:
+        """Which order do these ids belong to? Follow the provider's own links from them.
+
+        Returns:
+            Our order's id, all ids on the way, and the links between payment intents and invoices (`event_id` is
+            None); None: the provider leads to nothing of ours.
+        """
         ...
 
 

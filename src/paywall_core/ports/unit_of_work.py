@@ -60,6 +60,10 @@ class OrderRepository(Protocol):
         """
         ...
 
+    async def lapse_census(self, now: datetime) -> "LapseCensus":
+        """How many orders `lapsed` would give in all, of how many that are recorded as having access."""
+        ...
+
     async def paid_by(self, address: str, limit: int) -> Sequence[Order]:
         """Up to `limit` orders of an address (`email_key`) for which anything was ever paid.
 
@@ -70,6 +74,13 @@ class OrderRepository(Protocol):
     async def history(self, order_id: UUID) -> Sequence[HistoryEntry]:
         """The order's history, oldest first; empty when there is none."""
         ...
+
+
+class LapseCensus(Struct, frozen=True, kw_only=True):
+    """How many orders are recorded as `token_issued` or `active` (`live`), and of how many of them access is over."""
+
+    lapsed: int
+    live: int
 
 
 class PaymentEventRepository(Protocol):
@@ -88,6 +99,21 @@ class PaymentEventRepository(Protocol):
 
     async def unpark(self, event_id: str, order_id: UUID) -> None:
         """A parked event was applied to this order."""
+        ...
+
+    async def find_parked(self, event_id: str) -> PaymentNotification | None:
+        """A parked event; None when it has found its order, or is none of ours."""
+        ...
+
+    async def set_aside(self, event_id: str, *, at: datetime) -> None:
+        """A parked event was looked up at the provider, and leads to nothing of ours.
+
+        It stays parked, so that an order that turns up still gets it, but nobody is told any more that it waits.
+        """
+        ...
+
+    async def known(self, event_ids: Sequence[str]) -> frozenset[str]:
+        """Those of these events that are stored."""
         ...
 
 
@@ -174,11 +200,21 @@ class Settlement(Struct, frozen=True, kw_only=True):
     attempted: bool = True
 
 
+class RetriedDelivery(Struct, frozen=True, kw_only=True):
+    """A row that an operator made due again; `order_id` None: no order owes it."""
+
+    key: str
+    order_id: UUID | None
+
+
 class OutboxRepository(Protocol):
     """What the world outside is owed."""
 
-    async def enqueue(self, effects: Sequence[Effect], *, due_at: datetime) -> None:
-        """Write effects. A key that is there already is left alone, unless it was skipped: then it is due again."""
+    async def enqueue(self, effects: Sequence[Effect], *, now: datetime) -> None:
+        """Write effects that are owed since `now`; each is due then, or as late as `effects.due_at` says.
+
+        A key that is there already is left alone, unless it was skipped: then it is due again.
+        """
         ...
 
     async def lease(self, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID) -> Sequence[Delivery]:
@@ -193,6 +229,56 @@ class OutboxRepository(Protocol):
         """Write how a delivery ended; False, and nothing is written, when the lease is no longer ours."""
         ...
 
+    async def retry(self, keys: Sequence[str], *, due_at: datetime) -> Sequence[RetriedDelivery]:
+        """Make rows due at `due_at` with all their tries before them; those that are delivered or leased stay.
+
+        Returns:
+            The rows that are due now because of this, in the order of their keys.
+        """
+        ...
+
+
+class OperatorAct(Struct, frozen=True, kw_only=True):
+    """What an operator did that is no event of an order's own life.
+
+    Attributes:
+        at, by, why: when, who, and for what reason.
+        act: what was done, as the command is called: `outbox retry`, `sweep`.
+        subject: on what: an outbox key, a count.
+        order_id: the order that it was about, if it was one.
+    """
+
+    at: datetime
+    by: str
+    why: str
+    act: str
+    subject: str
+    order_id: UUID | None = None
+
+
+class OperatorLog(Protocol):
+    """What operators did."""
+
+    async def add(self, act: OperatorAct) -> None:
+        """Write it down."""
+        ...
+
+
+class ReconciliationLog(Protocol):
+    """How far the provider's event list was read."""
+
+    async def cursor(self) -> datetime | None:
+        """Everything that happened before this moment was read; None: nothing ever was."""
+        ...
+
+    async def advance(self, until: datetime) -> None:
+        """Everything before `until` is read now. The cursor never goes back."""
+        ...
+
+    async def claim_run(self, now: datetime, *, min_interval_seconds: float) -> bool:
+        """Whether a scheduled run may begin now: True for one caller in the interval, whichever process it runs in."""
+        ...
+
 
 class UnitOfWork(Protocol):
     """One transaction over everything that the core stores."""
@@ -202,6 +288,8 @@ class UnitOfWork(Protocol):
     restore_challenges: RestoreChallengeRepository
     tracking_log: TrackingLog
     outbox: OutboxRepository
+    operator_log: OperatorLog
+    reconciliation: ReconciliationLog
 
     async def __aenter__(self) -> Self:
         """Begin."""

@@ -4,6 +4,7 @@ Nothing here does I/O or reads a real clock. Transactions on one `InMemoryStore`
 so that concurrent use cases behave as they do on a database.
 """
 
+from paywall_core.testing.archive import InMemoryArchive
 from paywall_core.testing.clock import FakeClock, SeededRandomness
 from paywall_core.testing.outside import (
     FakeAdPlatform,
@@ -11,7 +12,9 @@ from paywall_core.testing.outside import (
     FakeCodeMailer,
     FakeCustomerPortal,
     FakeGateway,
+    FakeLedger,
     FakeMessenger,
+    FakeNoticeMessenger,
 )
 from paywall_core.testing.store import InMemoryDirectory, InMemoryStore, InMemoryUnitOfWork
 from paywall_core.testing.tables import OutboxRow
@@ -23,7 +26,10 @@ __all__ = [
     "FakeCodeMailer",
     "FakeCustomerPortal",
     "FakeGateway",
+    "FakeLedger",
     "FakeMessenger",
+    "FakeNoticeMessenger",
+    "InMemoryArchive",
     "InMemoryDirectory",
     "InMemoryStore",
     "InMemoryUnitOfWork",

@@ -1,5 +1,8 @@
 """The outside world as a test wants it: it does what it is told, and remembers what it was asked."""
 
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
 from paywall_core.errors import DeliveryFailed, PaymentProviderUnavailable
 from paywall_core.events import CheckoutOpened, PaymentNotification
 from paywall_core.money import Money
@@ -13,8 +16,18 @@ from paywall_core.ports.delivery import (
     ClickTracker,
     CodeMessage,
     CodeMessenger,
+    NoticeMessage,
+    NoticeMessenger,
 )
-from paywall_core.ports.payments import CheckoutRequest, CustomerPortal, OpenedCheckout, PaymentGateway, Price
+from paywall_core.ports.payments import (
+    CheckoutRequest,
+    CustomerPortal,
+    ListedEvent,
+    OpenedCheckout,
+    PaymentGateway,
+    PaymentLedger,
+    Price,
+)
 
 
 class FakeGateway(PaymentGateway):
@@ -63,6 +76,45 @@ class FakeGateway(PaymentGateway):
             raise PaymentProviderUnavailable("the fake provider is down")
 
 
+class FakeLedger(PaymentLedger):
+    """A payment provider's records, as a test wrote them.
+
+    Attributes:
+        events: what `list_events` lists, whatever order they were put in.
+        breaks_after: the list breaks off with `PaymentProviderUnavailable` after so many events; None: it does not.
+        traces: what `trace` says of an id; the first id with an entry decides.
+        down: raise `PaymentProviderUnavailable` for everything, with `retry_after_seconds`.
+        asked: the ids that were traced, question by question.
+    """
+
+    def __init__(self) -> None:
+        self.events: list[ListedEvent] = []
+        self.breaks_after: int | None = None
+        self.traces: dict[str, PaymentNotification] = {}
+        self.down = False
+        self.retry_after_seconds = 5
+        self.asked: list[tuple[str, ...]] = []
+
+    async def list_events(self, since: datetime, until: datetime) -> AsyncIterator[ListedEvent]:
+        """The events of that stretch, oldest first."""
+        self._check_up()
+        listed = [event for event in self.events if since <= event.occurred_at < until]
+        for number, event in enumerate(sorted(listed, key=lambda event: (event.occurred_at, event.event_id))):
+            if number == self.breaks_after:
+                raise PaymentProviderUnavailable("the fake provider's list broke off")
+            yield event
+
+    async def trace(self, references: Sequence[str]) -> PaymentNotification | None:
+        """The prepared answer."""
+        self._check_up()
+        self.asked.append(tuple(references))
+        return next((self.traces[reference] for reference in references if reference in self.traces), None)
+
+    def _check_up(self) -> None:
+        if self.down:
+            raise PaymentProviderUnavailable("the fake provider is down", retry_after_seconds=self.retry_after_seconds)
+
+
 class FakeCustomerPortal(CustomerPortal):
     """A portal at a fixed address; `down` raises `PaymentProviderUnavailable`."""
 
@@ -109,6 +161,19 @@ class FakeCodeMailer(_Unreliable, CodeMessenger):
         self.sent: list[CodeMessage] = []
 
     async def send_code(self, message: CodeMessage) -> None:
+        """Collect it."""
+        self._check()
+        self.sent.append(message)
+
+
+class FakeNoticeMessenger(_Unreliable, NoticeMessenger):
+    """Collects notices; raises `failure` first when one is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[NoticeMessage] = []
+
+    async def send_notice(self, message: NoticeMessage) -> None:
         """Collect it."""
         self._check()
         self.sent.append(message)

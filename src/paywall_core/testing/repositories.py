@@ -1,13 +1,13 @@
 """The repositories of the in-memory unit of work."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from msgspec import structs
 
-from paywall_core.effects import Effect
+from paywall_core.effects import Effect, due_at
 from paywall_core.email_address import email_key
 from paywall_core.errors import ConcurrentUpdate
 from paywall_core.events import PaymentNotification
@@ -16,10 +16,15 @@ from paywall_core.order import Change, HistoryEntry, Order
 from paywall_core.ports.unit_of_work import (
     Delivery,
     DeliveryStatus,
+    LapseCensus,
+    OperatorAct,
+    OperatorLog,
     OrderRepository,
     OutboxRepository,
     PaymentEventRepository,
+    ReconciliationLog,
     RestoreChallengeRepository,
+    RetriedDelivery,
     Settlement,
     TrackingLog,
 )
@@ -74,6 +79,14 @@ class InMemoryOrders(OrderRepository):
 
     async def lapsed(self, now: datetime, limit: int) -> Sequence[Order]:
         """Orders whose access ended."""
+        return self._lapsed(now)[:limit]
+
+    async def lapse_census(self, now: datetime) -> LapseCensus:
+        """How many they are, of how many."""
+        live = sum(order.state in (State.TOKEN_ISSUED, State.ACTIVE) for order in self._tables.orders.values())
+        return LapseCensus(lapsed=len(self._lapsed(now)), live=live)
+
+    def _lapsed(self, now: datetime) -> Sequence[Order]:
         ended = [
             (until, order)
             for order in self._tables.orders.values()
@@ -81,7 +94,7 @@ class InMemoryOrders(OrderRepository):
             and (until := order.entitlement.access_until) is not None
             and until <= now
         ]
-        return [order for _, order in sorted(ended, key=lambda pair: (pair[0], pair[1].id))[:limit]]
+        return [order for _, order in sorted(ended, key=lambda pair: (pair[0], pair[1].id))]
 
     async def paid_by(self, address: str, limit: int) -> Sequence[Order]:
         """Orders of an address for which anything was ever paid."""
@@ -108,13 +121,15 @@ class InMemoryPaymentEvents(PaymentEventRepository):
         notification: PaymentNotification,
         *,
         order_id: UUID | None,
-        received_at: datetime,  # noqa: ARG002  - the dictionary keeps the order of arrival itself
+        received_at: datetime,
     ) -> bool:
         """Store an event once."""
         event_id = notification.event_id
         if event_id is None or event_id in self._tables.events:
             return False
-        self._tables.events[event_id] = StoredEvent(notification=notification, order_id=order_id)
+        self._tables.events[event_id] = StoredEvent(
+            notification=notification, order_id=order_id, received_at=received_at
+        )
         return True
 
     async def parked(self, references: Sequence[str]) -> Sequence[PaymentNotification]:
@@ -128,7 +143,25 @@ class InMemoryPaymentEvents(PaymentEventRepository):
 
     async def unpark(self, event_id: str, order_id: UUID) -> None:
         """A parked event was applied."""
-        self._tables.events[event_id] = structs.replace(self._tables.events[event_id], order_id=order_id)
+        self._tables.events[event_id] = structs.replace(
+            self._tables.events[event_id], order_id=order_id, set_aside_at=None
+        )
+
+    async def find_parked(self, event_id: str) -> PaymentNotification | None:
+        """A parked event that nobody has set aside."""
+        event = self._tables.events.get(event_id)
+        if event is None or event.order_id is not None or event.set_aside_at is not None:
+            return None
+        return event.notification if event.notification.events else None
+
+    async def set_aside(self, event_id: str, *, at: datetime) -> None:
+        """A parked event leads to nothing of ours."""
+        if await self.find_parked(event_id) is not None:
+            self._tables.events[event_id] = structs.replace(self._tables.events[event_id], set_aside_at=at)
+
+    async def known(self, event_ids: Sequence[str]) -> frozenset[str]:
+        """Those that are stored."""
+        return frozenset(event_ids) & self._tables.events.keys()
 
 
 class InMemoryOutbox(OutboxRepository):
@@ -137,7 +170,7 @@ class InMemoryOutbox(OutboxRepository):
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    async def enqueue(self, effects: Sequence[Effect], *, due_at: datetime) -> None:
+    async def enqueue(self, effects: Sequence[Effect], *, now: datetime) -> None:
         """Write effects, or revive skipped ones."""
         for effect in effects:
             row = self._tables.outbox.get(effect.key)
@@ -147,7 +180,9 @@ class InMemoryOutbox(OutboxRepository):
                     effect=effect,
                     status=DeliveryStatus.PENDING,
                     attempts=0 if row is None else row.attempts,
-                    due_at=due_at,
+                    due_at=due_at(effect, now),
+                    created_at=now,
+                    first_due_at=due_at(effect, now),
                 )
 
     async def lease(self, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID) -> Sequence[Delivery]:
@@ -171,8 +206,63 @@ class InMemoryOutbox(OutboxRepository):
             attempts=row.attempts - (0 if settlement.attempted else 1),
             due_at=settlement.due_at or row.due_at,
             lease_id=None,
+            settled_at=None if settlement.status is DeliveryStatus.PENDING else settlement.at,
             error=settlement.error,
         )
+        return True
+
+    async def retry(self, keys: Sequence[str], *, due_at: datetime) -> Sequence[RetriedDelivery]:
+        """Make rows due again."""
+        retried = []
+        for key in sorted(set(keys) & self._tables.outbox.keys()):
+            row = self._tables.outbox[key]
+            leased = row.lease_id is not None and row.due_at > due_at
+            if row.status is DeliveryStatus.DELIVERED or leased:
+                continue
+            self._tables.outbox[key] = OutboxRow(
+                key=key,
+                effect=row.effect,
+                status=DeliveryStatus.PENDING,
+                attempts=0,
+                due_at=due_at,
+                created_at=row.created_at,
+                first_due_at=due_at,
+            )
+            retried.append(RetriedDelivery(key=key, order_id=getattr(row.effect, "order_id", None)))
+        return retried
+
+
+class InMemoryOperatorLog(OperatorLog):
+    """What operators did, in a list."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def add(self, act: OperatorAct) -> None:
+        """Write it down."""
+        self._tables.operator_acts.append(act)
+
+
+class InMemoryReconciliationLog(ReconciliationLog):
+    """How far the provider's event list was read."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def cursor(self) -> datetime | None:
+        """The cursor."""
+        return self._tables.reconciled.get("cursor")
+
+    async def advance(self, until: datetime) -> None:
+        """Move it on, never back."""
+        self._tables.reconciled["cursor"] = max(until, self._tables.reconciled.get("cursor", until))
+
+    async def claim_run(self, now: datetime, *, min_interval_seconds: float) -> bool:
+        """Whether a run may begin."""
+        last = self._tables.reconciled.get("claimed")
+        if last is not None and now < last + timedelta(seconds=min_interval_seconds):
+            return False
+        self._tables.reconciled["claimed"] = now
         return True
 
 

@@ -8,11 +8,14 @@ from typing import Self
 
 from paywall_core.ports.directory import AccessRecord, OrderDirectory, SessionRecord
 from paywall_core.ports.unit_of_work import UnitOfWork
+from paywall_core.testing.archive import InMemoryArchive
 from paywall_core.testing.repositories import (
     NEVER,
+    InMemoryOperatorLog,
     InMemoryOrders,
     InMemoryOutbox,
     InMemoryPaymentEvents,
+    InMemoryReconciliationLog,
     InMemoryRestoreChallenges,
     InMemoryTrackingLog,
 )
@@ -36,6 +39,16 @@ class InMemoryStore:
     def directory(self) -> OrderDirectory:
         """The reads of the hot paths."""
         return InMemoryDirectory(self)
+
+    @property
+    def archive(self) -> InMemoryArchive:
+        """What operators and chores read."""
+        return InMemoryArchive(self)
+
+    @property
+    def watch(self) -> InMemoryArchive:
+        """What must never be."""
+        return InMemoryArchive(self)
 
     @property
     def outbox(self) -> Sequence[OutboxRow]:
@@ -64,6 +77,8 @@ class InMemoryUnitOfWork(UnitOfWork):
         self.restore_challenges = InMemoryRestoreChallenges(self._tables)
         self.tracking_log = InMemoryTrackingLog(self._tables)
         self.outbox = InMemoryOutbox(self._tables)
+        self.operator_log = InMemoryOperatorLog(self._tables)
+        self.reconciliation = InMemoryReconciliationLog(self._tables)
         return self
 
     async def __aexit__(

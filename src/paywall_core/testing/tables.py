@@ -9,7 +9,7 @@ from msgspec import Struct
 from paywall_core.effects import Effect
 from paywall_core.events import PaymentNotification
 from paywall_core.order import HistoryEntry, Order
-from paywall_core.ports.unit_of_work import DeliveryStatus
+from paywall_core.ports.unit_of_work import DeliveryStatus, OperatorAct
 from paywall_core.restore_challenge import RestoreChallenge
 from paywall_core.tracking import TrackingAttempt
 
@@ -22,6 +22,9 @@ class OutboxRow(Struct, frozen=True, kw_only=True):
     status: DeliveryStatus
     attempts: int
     due_at: datetime
+    created_at: datetime
+    first_due_at: datetime
+    settled_at: datetime | None = None
     lease_id: UUID | None = None
     error: str | None = None
 
@@ -31,10 +34,12 @@ class StoredEvent(Struct, frozen=True, kw_only=True):
 
     notification: PaymentNotification
     order_id: UUID | None
+    received_at: datetime
+    set_aside_at: datetime | None = None
 
 
 class Tables:
-    """Everything that is stored. Values are immutable, so a copy of each mapping is a snapshot."""
+    """Everything that is stored. Values are immutable, so a copy of each collection is a snapshot."""
 
     def __init__(self) -> None:
         self.orders: dict[UUID, Order] = {}
@@ -44,6 +49,8 @@ class Tables:
         self.restore_challenges: dict[str, RestoreChallenge] = {}
         self.tracking_log: dict[UUID, TrackingAttempt] = {}
         self.outbox: dict[str, OutboxRow] = {}
+        self.operator_acts: list[OperatorAct] = []
+        self.reconciled: dict[str, datetime] = {}
 
     def snapshot(self) -> "Tables":
         """A copy that can be changed without touching this one."""

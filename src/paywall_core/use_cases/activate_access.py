@@ -74,7 +74,7 @@ class ActivateAccess:
             change = redeem(order, telegram_user_id=command.telegram_user_id, now=now)
             if change.history:
                 await uow.orders.save(change, expected_version=order.version)
-                await uow.outbox.enqueue(change.effects, due_at=now)
+                await uow.outbox.enqueue(change.effects, now=now)
                 await uow.commit()
         paid_until = change.order.entitlement.paid_until
         return GrantedAccess(

@@ -118,6 +118,6 @@ class ConfirmRestore:
                 continue
             change = rotate(order, redeemed_by=telegram_user_id, now=now, cause="restore")
             await uow.orders.save(change, expected_version=order.version)
-            await uow.outbox.enqueue(change.effects, due_at=now)
+            await uow.outbox.enqueue(change.effects, now=now)
             return change
         return None

@@ -13,7 +13,8 @@ from paywall_core.ports.unit_of_work import (
     Settlement,
     UnitOfWorkFactory,
 )
-from paywall_core.use_cases.deliveries import Deliveries, Send, Unwanted
+from paywall_core.use_cases.deliveries import Deliveries
+from paywall_core.use_cases.delivering import Send, Unwanted
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):

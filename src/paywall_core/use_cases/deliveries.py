@@ -4,19 +4,19 @@ Deciding happens inside a transaction, sending outside of it. Which channel is m
 replaced meanwhile: that is an effect that is no longer wanted, with a reason for the operator that names nobody.
 """
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Final
 
 from msgspec import Struct
 
 from paywall_core.activation_link import ActivationLinks
 from paywall_core.effects import (
     ForwardTrackedEvent,
-    OrderEffect,
+    LookUpEvent,
     ReportSale,
     SendAccessEmail,
     SendActivationMessage,
+    SendNotice,
     SendRestoreCode,
 )
 from paywall_core.errors import DeliveryFailed
@@ -35,6 +35,9 @@ from paywall_core.ports.delivery import (
 )
 from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus, Settlement, UnitOfWork
 from paywall_core.tracking import PAY_SUCCESS, AdEvent, TrackingOutcome
+from paywall_core.use_cases.delivering import Send, Unwanted
+from paywall_core.use_cases.look_up_parked import LookUpParked
+from paywall_core.use_cases.prepare_notices import Notices
 
 MAX_AD_EVENT_AGE: Final = timedelta(days=7)
 """Meta refuses a whole request for one event that is older (Conversions API, `event_time`)."""
@@ -48,7 +51,7 @@ _WANTED: Final = {
 
 
 class Channels(Struct, frozen=True, kw_only=True):
-    """The ways to the outside; None: not configured."""
+    """The ways to the outside; None: not configured. Notices have ways of their own, see `Notices`."""
 
     access_mailer: AccessMessenger | None = None
     code_mailer: CodeMessenger | None = None
@@ -57,21 +60,21 @@ class Channels(Struct, frozen=True, kw_only=True):
     ad_platform: AdPlatform | None = None
 
 
-class Unwanted(Struct, frozen=True, kw_only=True):
-    """Nothing is to be sent any more, and why."""
-
-    reason: str
-
-
-Send: TypeAlias = Callable[[], Awaitable[None]]
-"""Does the delivery, outside of any transaction; raises `DeliveryFailed`."""
-
-
 class Deliveries:
     """Prepares deliveries, and notes their end where an effect has a log of its own."""
 
-    def __init__(self, *, channels: Channels, links: ActivationLinks, codes: OneTimeCodes) -> None:
+    def __init__(
+        self,
+        *,
+        channels: Channels,
+        notices: Notices,
+        look_up: LookUpParked,
+        links: ActivationLinks,
+        codes: OneTimeCodes,
+    ) -> None:
         self._channels = channels
+        self._notices = notices
+        self._look_up = look_up
         self._links = links
         self._codes = codes
 
@@ -86,9 +89,13 @@ class Deliveries:
             return await self._restore_code(uow, delivery.key, effect, now)
         if isinstance(effect, ForwardTrackedEvent):
             return await self._tracked_event(uow, delivery.key, effect, now)
+        if isinstance(effect, LookUpEvent):
+            return await self._parked_event(uow, effect)
         order = await uow.orders.get(effect.order_id, for_update=True)
         if order is None:
             raise DeliveryFailed("its order does not exist", permanent=True)
+        if isinstance(effect, SendNotice):
+            return await self._notices.prepare(uow, delivery.key, effect, order, now)
         return self._of_order(delivery.key, effect, order, now)
 
     async def note_end(self, uow: UnitOfWork, delivery: Delivery, settlement: Settlement) -> None:
@@ -103,7 +110,9 @@ class Deliveries:
             reason=settlement.error,
         )
 
-    def _of_order(self, key: str, effect: OrderEffect, order: Order, now: datetime) -> Send | Unwanted:
+    def _of_order(
+        self, key: str, effect: SendAccessEmail | SendActivationMessage | ReportSale, order: Order, now: datetime
+    ) -> Send | Unwanted:
         if isinstance(effect, ReportSale):
             return self._sale(key, order)
         if isinstance(effect, SendAccessEmail):
@@ -133,6 +142,12 @@ class Deliveries:
             return Unwanted(reason="the click tracker is not configured")
         report = ClickReport(key=key, status=PAY_SUCCESS, clickid=order.clickid)
         return lambda: tracker.report(report)
+
+    async def _parked_event(self, uow: UnitOfWork, effect: LookUpEvent) -> Send | Unwanted:
+        parked = await uow.payment_events.find_parked(effect.event_id)
+        if parked is None:
+            return Unwanted(reason="the event has found its order")
+        return lambda: self._look_up(parked)
 
     async def _restore_code(self, uow: UnitOfWork, key: str, effect: SendRestoreCode, now: datetime) -> Send | Unwanted:
         mailer = self._channels.code_mailer

@@ -1,14 +1,21 @@
 """The payment provider says something: by webhook, in its event list, or because we asked. One door for all."""
 
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 
+from paywall_core.effects import LookUpEvent
 from paywall_core.errors import OrderNotFound, ReferencesDisagree
 from paywall_core.events import PaymentNotification
+from paywall_core.lifecycle import State
 from paywall_core.order import Order, apply
 from paywall_core.ports.clock import Clock
 from paywall_core.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+
+LOOK_UP_DELAY: Final = timedelta(seconds=20)
+"""How long a parked event waits before the provider is asked: mostly the missing link comes by itself."""
 
 
 class RecordedPayment(Struct, frozen=True, kw_only=True):
@@ -18,18 +25,22 @@ class RecordedPayment(Struct, frozen=True, kw_only=True):
         duplicate: it was recorded before; nothing was changed now.
         order_id: the order that it was about; None: not known (yet), or nothing that we use.
         parked: it is about an order that we do not know yet, and waits for it.
+        before, after: the order's recorded state; None: no order is known.
     """
 
     duplicate: bool = False
     order_id: UUID | None = None
     parked: bool = False
+    before: State | None = None
+    after: State | None = None
 
 
 class RecordPayment:
     """Record what the payment provider says, and everything that follows from it, in one transaction.
 
     The event, the order, its history and the effects owed are stored together or not at all. An event for something
-    that we don't know yet is parked, and applied in the transaction that makes it known. A repeat changes nothing.
+    that we don't know yet is parked, and applied in the transaction that makes it known; where that does not come by
+    itself, the provider is asked. A repeat changes nothing.
     """
 
     def __init__(self, *, unit_of_work: UnitOfWorkFactory, clock: Clock) -> None:
@@ -50,19 +61,31 @@ class RecordPayment:
         return recorded
 
     async def _record(self, uow: UnitOfWork, notification: PaymentNotification) -> RecordedPayment:
-        order_id = await _owner(uow, notification) if notification.events else None
+        # What we asked for ourselves may teach nothing but which ids belong together.
+        is_ours = bool(notification.events) or notification.event_id is None
+        order_id = await _owner(uow, notification) if is_ours else None
+        now = self._clock.now()
         if notification.event_id is not None and not await uow.payment_events.add(
-            notification, order_id=order_id, received_at=self._clock.now()
+            notification, order_id=order_id, received_at=now
         ):
             return RecordedPayment(duplicate=True, order_id=order_id)
         if order_id is None:
-            return RecordedPayment(parked=bool(notification.events))
+            return await self._park(uow, notification)
         order = await uow.orders.get(order_id, for_update=True)
         if order is None:
             raise OrderNotFound(order_id)
-        order = await self._apply(uow, order, notification)
-        await self._apply_parked(uow, order, notification.references)
-        return RecordedPayment(order_id=order_id)
+        changed = await self._apply(uow, order, notification)
+        changed = await self._apply_parked(uow, changed, notification.references)
+        return RecordedPayment(order_id=order_id, before=order.state, after=changed.state)
+
+    async def _park(self, uow: UnitOfWork, notification: PaymentNotification) -> RecordedPayment:
+        """The event is stored; see to it that somebody asks the provider whose it is."""
+        if notification.event_id is None or not notification.events:
+            return RecordedPayment()
+        now = self._clock.now()
+        effect = LookUpEvent(event_id=notification.event_id, not_before=now + LOOK_UP_DELAY)
+        await uow.outbox.enqueue([effect], now=now)
+        return RecordedPayment(parked=True)
 
     async def _apply(self, uow: UnitOfWork, order: Order, notification: PaymentNotification) -> Order:
         now = self._clock.now()
@@ -70,10 +93,10 @@ class RecordPayment:
         change = apply(order, *notification.events, now=now, cause=cause)
         if change.history:
             await uow.orders.save(change, expected_version=order.version)
-            await uow.outbox.enqueue(change.effects, due_at=now)
+            await uow.outbox.enqueue(change.effects, now=now)
         return change.order
 
-    async def _apply_parked(self, uow: UnitOfWork, order: Order, references: tuple[str, ...]) -> None:
+    async def _apply_parked(self, uow: UnitOfWork, order: Order, references: tuple[str, ...]) -> Order:
         """What waited for this order is applied now; each may name further ids that others wait for."""
         while references:
             waiting = await uow.payment_events.parked(references)
@@ -84,6 +107,7 @@ class RecordPayment:
                 await uow.payment_events.unpark(notification.event_id or "", order.id)  # the parked have one
                 found.update(notification.references)
             references = tuple(sorted(found - set(references)))
+        return order
 
 
 async def _owner(uow: UnitOfWork, notification: PaymentNotification) -> UUID | None:

@@ -43,5 +43,5 @@ class RequestRestore:
             previous = await uow.restore_challenges.hold(address)
             challenge = next_challenge(previous, address=address, challenge_id=self._randomness.new_id(), now=now)
             await uow.restore_challenges.put(challenge)
-            await uow.outbox.enqueue([SendRestoreCode(challenge_id=challenge.id)], due_at=now)
+            await uow.outbox.enqueue([SendRestoreCode(challenge_id=challenge.id)], now=now)
             await uow.commit()

@@ -74,7 +74,7 @@ class _Tracking:
         owed = [ForwardTrackedEvent(attempt_id=attempt.id)] if outcome is TrackingOutcome.QUEUED else effects
         async with self._unit_of_work() as uow:
             await uow.tracking_log.add(attempt)
-            await uow.outbox.enqueue(owed, due_at=now)
+            await uow.outbox.enqueue(owed, now=now)
             await uow.commit()
 
 

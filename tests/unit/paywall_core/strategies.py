@@ -16,6 +16,7 @@ from paywall_core.events import (
     PaymentSucceeded,
     RefundUpdated,
     SubscriptionEnded,
+    SubscriptionUpdated,
 )
 from paywall_core.facts import (
     DisputeStatus,
@@ -26,6 +27,7 @@ from paywall_core.facts import (
     Period,
     Redemption,
     RefundStatus,
+    SubscriptionStatus,
     Terms,
     merge,
 )
@@ -53,6 +55,21 @@ def invoice_period(number: int) -> Period:
     return Period(start=START + 30 * number * DAY, end=START + 30 * (number + 1) * DAY)
 
 
+def outlooks() -> st.SearchStrategy[SubscriptionUpdated]:
+    """What may be said of a subscription's future: a few seconds only, so that words often tie within one."""
+    return st.builds(
+        lambda second, status, cancels: SubscriptionUpdated(
+            subscription_id="sub_1",
+            as_of=START + timedelta(seconds=second),
+            status=status,
+            cancels_at=None if cancels is None else invoice_period(cancels).end,
+        ),
+        st.integers(0, 2),
+        st.sampled_from(SubscriptionStatus),
+        st.none() | st.integers(0, 2),
+    )
+
+
 def subscription_events() -> st.SearchStrategy[PaymentEvent]:
     """Whatever may be said of a subscription with up to three invoices; what an id means never changes."""
     number = st.integers(0, 2)
@@ -74,7 +91,11 @@ def subscription_events() -> st.SearchStrategy[PaymentEvent]:
             st.integers(0, 3),
         ),
         st.just(PaymentSucceeded(payment_id="cs_1", paid_at=START, provisional=True, session_id="cs_1")),
-        number.map(lambda n: PaymentFailed(payment_id=f"in_{n}", subscription_id="sub_1")),
+        st.builds(
+            lambda n, abandoned: PaymentFailed(payment_id=f"in_{n}", subscription_id="sub_1", abandoned=abandoned),
+            number,
+            st.booleans(),
+        ),
         number.map(lambda n: PaymentLinked(payment_intent_id=f"pi_{n}", payment_id=f"in_{n}")),
         st.builds(
             lambda n, status: RefundUpdated(
@@ -95,6 +116,7 @@ def subscription_events() -> st.SearchStrategy[PaymentEvent]:
             number,
             st.sampled_from(DisputeStatus),
         ),
+        outlooks(),
         st.just(SubscriptionEnded(subscription_id="sub_1", ended_at=START + 61 * DAY)),
     )
 
@@ -113,7 +135,7 @@ def one_time_events() -> st.SearchStrategy[PaymentEvent]:
                 session_id="cs_1",
             )
         ),
-        st.just(PaymentFailed(payment_id="pi_1", session_id="cs_1")),
+        st.booleans().map(lambda abandoned: PaymentFailed(payment_id="pi_1", session_id="cs_1", abandoned=abandoned)),
         st.sampled_from(RefundStatus).map(
             lambda status: RefundUpdated(
                 refund_id="re_1", amount=eur(1500), status=status, payment="pi_1", charge="ch_1"
@@ -146,6 +168,7 @@ def facts() -> st.SearchStrategy[Facts]:
         | st.builds(Redemption, token_version=st.integers(1, 4), telegram_user_id=st.integers(1, 3)),
         operator=st.none() | spoken,
         subscription_ended_at=st.none() | moments(3),
+        links_resent=st.integers(0, 3),
     )
     event = st.one_of(subscription_events(), one_time_events()).map(lambda e: e.facts())
 

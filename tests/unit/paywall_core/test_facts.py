@@ -17,10 +17,14 @@ from paywall_core.facts import (
     Payment,
     PaymentStatus,
     RefundStatus,
+    SubscriptionOutlook,
+    SubscriptionStatus,
     merge,
 )
 
-from .strategies import START, eur, facts
+from .strategies import DAY, START, eur, facts
+
+ACTIVE, ENDED = SubscriptionStatus.ACTIVE, SubscriptionStatus.ENDED
 
 
 @given(facts(), facts())
@@ -59,7 +63,8 @@ def test_facts_survive_their_stored_form(a: Facts) -> None:
     ("enumeration", "words"),
     [
         (CheckoutStatus, ["unknown", "open", "expired", "complete"]),
-        (PaymentStatus, ["unpaid", "failed", "paid"]),
+        (PaymentStatus, ["unpaid", "failed", "abandoned", "paid"]),
+        (SubscriptionStatus, ["incomplete", "trialing", "paused", "active", "past_due", "unpaid", "ended"]),
         (RefundStatus, ["pending", "succeeded", "failed", "cancelled"]),
         (DisputeStatus, ["inquiry", "inquiry_closed", "open", "prevented", "lost", "won"]),
         (OperatorAction, ["reinstate", "revoke"]),
@@ -95,3 +100,38 @@ def test_the_largest_refunded_amount_on_a_charge_is_kept() -> None:
     large = Charge(payment="pi", amount=eur(900), refunded_minor=900)
     stale = Charge(payment="pi", amount=eur(900), refunded_minor=400)
     assert large.join(stale) == stale.join(large) == large
+
+
+@pytest.mark.parametrize(
+    ("weaker", "stronger"),
+    [
+        (SubscriptionOutlook(as_of=START, status=ENDED), SubscriptionOutlook(as_of=START + DAY, status=ACTIVE)),
+        (SubscriptionOutlook(as_of=START, status=ACTIVE), SubscriptionOutlook(as_of=START, status=ENDED)),
+        (
+            SubscriptionOutlook(as_of=START, status=ACTIVE),
+            SubscriptionOutlook(as_of=START, status=ACTIVE, cancels_at=START + DAY),
+        ),
+        (
+            SubscriptionOutlook(as_of=START, status=ACTIVE, cancels_at=START + 2 * DAY),
+            SubscriptionOutlook(as_of=START, status=ACTIVE, cancels_at=START + DAY),
+        ),
+        (
+            SubscriptionOutlook(as_of=START, status=ACTIVE, cancels_at=START + DAY),
+            SubscriptionOutlook(as_of=START + DAY, status=ACTIVE),
+        ),
+    ],
+    ids=["the newer", "of one second the later word", "a plan to end", "the sooner end", "a plan undone since"],
+)
+def test_the_newer_outlook_wins_and_a_tie_lets_go_sooner(
+    weaker: SubscriptionOutlook, stronger: SubscriptionOutlook
+) -> None:
+    """Whole seconds tie; then the word that is the later one in a subscription's life is believed."""
+    assert weaker.join(stronger) == stronger.join(weaker) == stronger
+
+
+def test_a_payment_that_was_given_up_and_comes_after_all_is_paid() -> None:
+    """Nothing is stronger than money."""
+    given_up = Payment(status=PaymentStatus.ABANDONED)
+    paid = Payment(status=PaymentStatus.PAID, paid_at=START, amount=eur(900))
+    assert given_up.join(paid) == paid.join(given_up) == paid
+    assert given_up.join(Payment(status=PaymentStatus.FAILED)) == given_up

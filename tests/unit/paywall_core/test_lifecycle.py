@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paywall_core.effects import NoticeKind, OrderEffect, SendNotice
 from paywall_core.errors import IllegalTransition
-from paywall_core.events import EventType, PaymentEvent
-from paywall_core.facts import Terms
+from paywall_core.events import EventType, PaymentEvent, TimePassed
+from paywall_core.facts import Facts, Terms
 from paywall_core.lifecycle import TRANSITIONS, State, check_move, diagram, state_of
+from paywall_core.notices import notices_owed, unwanted_because
 from paywall_core.order import Order, apply
 
-from .strategies import DAY, FOR_LIFE, ONE_TIME, START, SUBSCRIPTION, moments, one_time_events, subscription_events
+from .strategies import FOR_LIFE, ONE_TIME, START, SUBSCRIPTION, moments, one_time_events, subscription_events
 
 # One line per event; a column per state the order is in; in it the states it may come to (P pending, T token_issued,
 # A active, E expired, R revoked), and "-" where the event is illegal.
@@ -31,11 +33,13 @@ refund_failed          P      T      A      E      TAER
 dispute_opened         P      TER    AER    ER     R
 dispute_lost           P      TER    AER    ER     R
 dispute_ended_well     P      T      A      E      TAER
+subscription_updated   P      T      A      E      R
 subscription_ended     P      TER    AER    E      R
 token_redeemed         -      A      A      -      -
 token_rotated          -      T      A      -      -
 access_revoked         R      R      R      R      R
 access_reinstated      -      -      -      -      PTAER
+link_resent            -      T      A      -      -
 time_passed            -      ER     ER     TA     TA
 """
 
@@ -111,14 +115,25 @@ def place(terms: Terms) -> Order:
     )
 
 
-def deliver(order: Order, events: list[PaymentEvent]) -> tuple[Order, list[str]]:
-    """Apply events one by one, and collect the keys of what is owed."""
-    keys: list[str] = []
+def deliver(order: Order, events: list[PaymentEvent], now: datetime) -> tuple[Order, list[OrderEffect]]:
+    """Apply events one by one, and collect what is owed."""
+    effects: list[OrderEffect] = []
     for event in events:
-        change = apply(order, event, now=order.created_at + 40 * DAY, cause="test")
-        keys.extend(effect.key for effect in change.effects)
+        change = apply(order, event, now=now, cause="test")
+        effects.extend(change.effects)
         order = change.order
-    return order, keys
+    return order, effects
+
+
+def standing_keys(order: Order, effects: list[OrderEffect]) -> set[str]:
+    """The keys of what is owed because something stands in the facts, and is still true at the end."""
+    return {
+        effect.key
+        for effect in effects
+        if isinstance(effect, SendNotice)
+        and effect.kind not in (NoticeKind.ENDED, NoticeKind.RESTORED)  # owed for a move
+        and unwanted_because(effect, order.facts, order.state) is None
+    }
 
 
 @settings(max_examples=300)
@@ -127,19 +142,26 @@ def deliver(order: Order, events: list[PaymentEvent]) -> tuple[Order, list[str]]
         st.tuples(st.sampled_from([ONE_TIME, FOR_LIFE]), st.lists(one_time_events(), max_size=10)),
         st.tuples(st.just(SUBSCRIPTION), st.lists(subscription_events(), max_size=12)),
     ),
+    moments(),
     st.data(),
 )
-def test_any_order_and_any_repeats_end_the_same(world: tuple[Terms, list[PaymentEvent]], data: st.DataObject) -> None:
-    """The theorem: the same events, in any order and however often, end in the same facts and the same state."""
+def test_any_order_and_any_repeats_end_the_same(
+    world: tuple[Terms, list[PaymentEvent]], now: datetime, data: st.DataObject
+) -> None:
+    """The theorem: the same events, in any order and however often, end in the same facts, state and notices."""
     terms, events = world
     repeats = data.draw(st.lists(st.sampled_from(events), max_size=4)) if events else []
     shuffled = data.draw(st.permutations(events + repeats))
-    straight, _ = deliver(place(terms), events)
-    other, keys = deliver(place(terms), list(shuffled))
+    straight, straight_effects = deliver(place(terms), events, now)
+    other, effects = deliver(place(terms), list(shuffled), now)
     assert other.facts == straight.facts
     assert other.state is straight.state
     if straight.state is State.TOKEN_ISSUED:
-        assert {k.split(":")[0] for k in keys} == {"access_email", "activation_message", "mobi_slon"}
+        ways = {effect.key.split(":")[0] for effect in effects}
+        assert ways - {"notice"} == {"access_email", "activation_message", "mobi_slon"}
+    at_once = notices_owed(other.id, (Facts(terms=terms), State.PENDING), (other.facts, other.state), TimePassed())
+    owed = standing_keys(other, list(at_once))
+    assert standing_keys(other, effects) == standing_keys(straight, straight_effects) == owed
 
 
 @settings(max_examples=300)

@@ -18,6 +18,7 @@ from paywall_core.events import (
     AccessRevoked,
     CheckoutExpired,
     DisputeUpdated,
+    LinkResent,
     PaymentSucceeded,
     TokenRedeemed,
     TokenRotated,
@@ -56,13 +57,15 @@ def dispute(status: DisputeStatus) -> DisputeUpdated:
     return DisputeUpdated(dispute_id="dp_1", status=status, payment="pi_1")
 
 
-def test_payment_owes_mail_message_and_postback() -> None:
+def test_payment_owes_mail_message_postback_and_a_word_before_its_end() -> None:
     """Each once, by deterministic keys."""
     change = apply(place(), PAID, now=START, cause="evt_1")
     assert [effect.key for effect in change.effects] == [
         f"access_email:{UUID(int=7)}:1",
         f"activation_message:{UUID(int=7)}:1",
         f"mobi_slon:pay_success:{UUID(int=7)}",
+        f"notice:ends_soon:email:{UUID(int=7)}:2026-01-31T00:00:00+00:00",
+        f"notice:ends_soon:chat:{UUID(int=7)}:2026-01-31T00:00:00+00:00",
     ]
     assert [(e.sequence, e.from_state, e.to_state, e.cause) for e in change.history] == [
         (1, State.PENDING, State.TOKEN_ISSUED, "evt_1")
@@ -70,9 +73,9 @@ def test_payment_owes_mail_message_and_postback() -> None:
 
 
 def test_organic_order_without_chat_owes_only_the_mail() -> None:
-    """No click id: no postback; no chat: no message."""
+    """No click id: no postback; no chat: no message. Where a notice can go is seen when its time comes."""
     change = apply(place(clickid="", chat=None), PAID, now=START, cause="evt_1")
-    assert [effect.key.split(":")[0] for effect in change.effects] == ["access_email"]
+    assert [effect.key.split(":")[0] for effect in change.effects] == ["access_email", "notice", "notice"]
 
 
 def test_replay_changes_nothing() -> None:
@@ -90,6 +93,22 @@ def test_time_is_a_step_of_its_own_before_the_event() -> None:
     assert [(str(e.event.type), e.from_state, e.to_state) for e in change.history] == [
         ("time_passed", State.TOKEN_ISSUED, State.EXPIRED)
     ]
+
+
+def test_link_that_is_resent_owes_mail_and_button_once_more() -> None:
+    """A key of its own each time, and no second report of the sale; the state does not move."""
+    order = paid()
+    for number in (1, 2):
+        event = LinkResent(number=number, by="anna", why="lost it", at=START)
+        change = apply(order, event, now=START, cause="operator:anna")
+        assert [effect.key for effect in change.effects] == [
+            f"access_email:{order.id}:1:resend-{number}",
+            f"activation_message:{order.id}:1:resend-{number}",
+        ]
+        assert not apply(change.order, event, now=START, cause="operator:anna").history
+        order = change.order
+    assert (order.state, order.facts.links_resent) == (State.TOKEN_ISSUED, 2)
+    assert redeem(order, telegram_user_id=5, now=START).effects == ()
 
 
 def test_restored_after_a_dispute_owes_the_same_mail_by_the_same_key() -> None:

@@ -5,6 +5,7 @@ import sys
 from base64 import urlsafe_b64encode
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from paywall_core.email_address import email_key, mask_email, parse_email
 from paywall_core.errors import ActivationTokenInvalid, InvalidInput, PlanModeMismatch
 from paywall_core.locales import Locales
 from paywall_core.plans import Plan, PlanCatalogue
+from paywall_core.ports.checkup import Finding, Verdict
 
 from .strategies import ONE_TIME, SUBSCRIPTION
 
@@ -148,6 +150,16 @@ def test_plan_is_found_by_name_and_mode() -> None:
         assert raised.value.field == field
     with pytest.raises(PlanModeMismatch):
         plans.find("basic", "subscription")
+
+
+def test_finding_of_a_checkup_is_one_line_of_its_report() -> None:
+    """What `--json` prints: the setting, the verdict in a word, and what was found."""
+    words = ["ok", "off", "warning", "failed"]
+    assert [str(verdict) for verdict in Verdict] == words
+    finding = Finding(subject="SMTP_HOST", verdict=Verdict.OFF, detail="not configured")
+    stored = b'{"subject":"SMTP_HOST","verdict":"off","detail":"not configured"}'
+    assert msgspec.json.encode(finding) == stored
+    assert msgspec.json.decode(stored, type=Finding) == finding
 
 
 def test_importing_the_core_loads_nothing_third_party_but_msgspec() -> None:

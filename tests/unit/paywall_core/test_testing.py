@@ -5,9 +5,10 @@ from uuid import UUID
 
 import pytest
 
+from paywall_core.effects import NoticeKind
 from paywall_core.errors import ConcurrentUpdate, DeliveryFailed, IllegalTransition, InvalidPayload
 from paywall_core.order import Change, Order
-from paywall_core.ports.delivery import AccessMessage, ClickReport
+from paywall_core.ports.delivery import AccessMessage, ClickReport, NoticeAction, NoticeMessage
 from paywall_core.testing import FakeClickTracker, FakeClock, FakeGateway, InMemoryStore
 
 from .strategies import ONE_TIME, START
@@ -69,6 +70,18 @@ def test_secrets_and_addresses_stay_out_of_reprs() -> None:
         key="k", order_id=UUID(int=1), plan="p", locale="ru", to="anna@example.com", activation_link="https://t.me/x"
     )
     assert repr(message) == "AccessMessage(key='k', locale='ru')"
+    notice = NoticeMessage(
+        key="k",
+        order_id=UUID(int=1),
+        plan="p",
+        locale="ru",
+        to="anna@example.com",
+        kind=NoticeKind.RESTORED,
+        has_access=True,
+        action=NoticeAction.ACTIVATE,
+        url="https://t.me/x",
+    )
+    assert repr(notice) == "NoticeMessage(key='k', locale='ru')"
 
 
 def test_errors_carry_fields() -> None:

@@ -1,0 +1,213 @@
+"""Lives of orders: what happened on which day, and what their customers are told of it."""
+
+from paywall_core.events import CheckoutCompleted, PaymentFailed
+from paywall_core.facts import DisputeStatus, RefundStatus
+
+from .lives import (
+    EXPIRED,
+    LINK,
+    OPENED,
+    REDEEM,
+    REINSTATE,
+    REVOKE,
+    TIME,
+    Life,
+    dispute,
+    ended,
+    failed,
+    invoice,
+    on,
+    outlook,
+    paid,
+    refund,
+)
+from .strategies import FOR_LIFE, ONE_TIME, SUBSCRIPTION
+
+_SOON = f"ends_soon:{on(30)}"
+_R, _D = RefundStatus, DisputeStatus
+
+LIVES = (
+    Life(name="nothing paid", terms=ONE_TIME, story=((0, OPENED), (1, EXPIRED))),
+    Life(name="paid once", terms=ONE_TIME, story=((0, paid()),), told=(_SOON,), wanted=(_SOON,)),
+    Life(
+        name="paid once, redeemed, used up",
+        terms=ONE_TIME,
+        story=((0, paid()), (0, REDEEM), (31, TIME)),
+        told=(_SOON, f"ended:{on(30)}"),
+        wanted=(f"ended:{on(30)}",),
+    ),
+    Life(name="paid for life", terms=FOR_LIFE, story=((0, paid()), (400, TIME))),
+    Life(
+        name="a delayed payment fails",
+        terms=ONE_TIME,
+        story=((0, CheckoutCompleted(session_id="cs_1")), (3, PaymentFailed(payment_id="pi_1", session_id="cs_1"))),
+        told=("payment_failed:pi_1",),
+        wanted=("payment_failed:pi_1",),
+    ),
+    Life(
+        name="a delayed payment fails, a second try comes",
+        terms=FOR_LIFE,
+        story=((3, PaymentFailed(payment_id="pi_1", session_id="cs_1")), (4, paid())),
+        told=("payment_failed:pi_1",),
+    ),
+    Life(name="a card is declined before the checkout is done", terms=SUBSCRIPTION, story=((0, failed(0)),)),
+    Life(name="a subscription renews", terms=SUBSCRIPTION, story=((0, invoice(0)), (30, invoice(1)), (31, TIME))),
+    Life(
+        name="a renewal fails twice and is paid",
+        terms=SUBSCRIPTION,
+        story=((0, invoice(0)), (30, failed(1)), (31, failed(1)), (32, invoice(1))),
+        told=("payment_failed:in_1",),
+    ),
+    Life(
+        name="a renewal fails, and the grace runs out",
+        terms=SUBSCRIPTION,
+        story=((0, invoice(0)), (30, failed(1)), (33, TIME)),
+        told=("payment_failed:in_1", f"ended:{on(33)}"),
+        wanted=("payment_failed:in_1", f"ended:{on(33)}"),
+    ),
+    Life(
+        name="a renewal fails, and is given up with the subscription",
+        terms=SUBSCRIPTION,
+        story=((0, invoice(0)), (30, failed(1)), (32, failed(1, abandoned=True)), (32, ended(32))),
+        told=("payment_failed:in_1", f"ended:{on(32)}"),
+        wanted=(f"ended:{on(32)}",),
+    ),
+    Life(
+        name="a failure that comes after the subscription's end",
+        terms=SUBSCRIPTION,
+        story=((0, invoice(0)), (40, ended(31)), (41, failed(1))),
+        told=(f"ended:{on(33)}",),
+        wanted=(f"ended:{on(33)}",),
+    ),
+    Life(
+        name="a cancellation is planned",
+        terms=SUBSCRIPTION,
+        story=((0, invoice(0)), (5, outlook(5, 30))),
+        told=(_SOON,),
+        wanted=(_SOON,),
+    ),
+    Life(
+        name="a cancellation is planned and undone",
+        terms=SUBSCRIPTION,
+        story=((0, invoice(0)), (5, outlook(5, 30)), (6, outlook(6, None))),
+        told=(_SOON,),
+    ),
+    Life(
+        name="a cancellation is planned, undone, and planned again",
+        terms=SUBSCRIPTION,
+        story=((0, invoice(0)), (5, outlook(5, 30)), (6, outlook(6, None)), (7, outlook(7, 30))),
+        told=(_SOON, _SOON),
+        wanted=(_SOON,),
+    ),
+    Life(
+        name="a cancellation is planned for next year",
+        terms=SUBSCRIPTION,
+        story=((0, invoice(0)), (5, outlook(5, 360)), (30, invoice(1))),
+    ),
+    Life(
+        name="a cancellation is planned for the next month's end",
+        terms=SUBSCRIPTION,
+        story=((0, invoice(0)), (5, outlook(5, 60)), (30, invoice(1))),
+        told=(f"ends_soon:{on(60)}",),
+        wanted=(f"ends_soon:{on(60)}",),
+    ),
+    Life(
+        name="cancelled at once",
+        terms=SUBSCRIPTION,
+        story=((0, invoice(0)), (5, ended(5)), (30, TIME)),
+        told=(_SOON, f"ended:{on(30)}"),
+        wanted=(f"ended:{on(30)}",),
+    ),
+    Life(
+        name="refunded in full",
+        terms=ONE_TIME,
+        story=((0, paid()), (1, refund(_R.PENDING)), (2, refund(_R.SUCCEEDED))),
+        told=(_SOON, "refunded:re_1"),
+        wanted=("refunded:re_1",),
+    ),
+    Life(
+        name="refunded in part",
+        terms=FOR_LIFE,
+        story=((0, paid()), (1, refund(_R.SUCCEEDED, 500))),
+        told=("refunded:re_1",),
+        wanted=("refunded:re_1",),
+    ),
+    Life(
+        name="a refund that the bank returned",
+        terms=FOR_LIFE,
+        story=((0, paid()), (1, refund(_R.SUCCEEDED)), (2, refund(_R.FAILED))),
+        told=("refunded:re_1", "restored:re_1"),
+        wanted=("restored:re_1",),
+    ),
+    Life(
+        name="a refund that waits for its invoice",
+        terms=SUBSCRIPTION,
+        story=((0, invoice(0)), (1, refund(_R.SUCCEEDED, 900)), (2, LINK)),
+        told=("refunded:re_1",),
+        wanted=("refunded:re_1",),
+    ),
+    Life(name="an inquiry", terms=FOR_LIFE, story=((0, paid()), (1, dispute(_D.INQUIRY)), (2, dispute(_D.WON)))),
+    Life(
+        name="a dispute, open",
+        terms=ONE_TIME,
+        story=((0, paid()), (1, dispute(_D.OPEN))),
+        told=(_SOON, "suspended:dp_1"),
+        wanted=("suspended:dp_1",),
+    ),
+    Life(
+        name="a dispute, won",
+        terms=FOR_LIFE,
+        story=((0, paid()), (1, dispute(_D.OPEN)), (20, dispute(_D.WON))),
+        told=("suspended:dp_1", "restored:dp_1"),
+        wanted=("restored:dp_1",),
+    ),
+    Life(
+        name="a dispute, lost",
+        terms=FOR_LIFE,
+        story=((0, paid()), (1, dispute(_D.OPEN)), (20, dispute(_D.LOST))),
+        told=("suspended:dp_1",),
+    ),
+    Life(
+        name="a dispute about one of two payments that both stand",
+        terms=FOR_LIFE,
+        story=((0, paid()), (0, paid(2)), (1, dispute(_D.OPEN))),
+    ),
+    Life(
+        name="two disputes, and one of them is won",
+        terms=FOR_LIFE,
+        story=((0, paid()), (1, dispute(_D.OPEN)), (2, dispute(_D.OPEN, name="dp_2")), (3, dispute(_D.WON))),
+        told=("suspended:dp_1", "suspended:dp_2"),
+        wanted=("suspended:dp_2",),
+    ),
+    Life(
+        name="an operator revokes and relents",
+        terms=FOR_LIFE,
+        story=((0, paid()), (1, REVOKE), (2, REINSTATE)),
+        told=("restored:operator-2",),
+        wanted=("restored:operator-2",),
+    ),
+    Life(
+        name="revoked by an operator, then disputed",
+        terms=FOR_LIFE,
+        story=((0, paid()), (1, REVOKE), (2, dispute(_D.OPEN))),
+    ),
+    Life(
+        name="revoked by an operator, then its renewal fails",
+        terms=SUBSCRIPTION,
+        story=((0, invoice(0)), (1, REVOKE), (30, failed(1))),
+    ),
+    Life(
+        name="refunded, and bought again",
+        terms=FOR_LIFE,
+        story=((0, paid()), (1, refund(_R.SUCCEEDED)), (2, paid(2))),
+        told=("refunded:re_1",),
+        wanted=("refunded:re_1",),
+    ),
+    Life(
+        name="a clock that ran ahead, twice",
+        terms=ONE_TIME,
+        story=((0, paid()), (40, TIME), (1, TIME), (31, TIME)),
+        told=(_SOON, f"ended:{on(30)}", _SOON, f"ended:{on(30)}"),
+        wanted=(f"ended:{on(30)}",),
+    ),
+)
