@@ -6,7 +6,7 @@ Everything is built synchronously and connects to nothing; what must be closed i
 import asyncio
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,17 +19,19 @@ from litestar.stores.redis import RedisStore
 from redis.asyncio import Redis
 
 from adapters.bot.api_client import PaywallApi
-from adapters.bot.messenger import TelegramAccessMessenger
+from adapters.bot.messenger import TelegramMessenger
 from adapters.db.database import Database
 from adapters.http.dependencies import HttpDependencies
 from adapters.http.rate_limits import Rate, RateLimits
 from adapters.smtp.mailer import SmtpMailer
 from adapters.smtp.server import SmtpServer
 from adapters.stripe.client import StripePaymentGateway
+from adapters.stripe.ledger import StripeLedger
 from adapters.stripe.portal import StripeCustomerPortal
 from adapters.stripe.webhook import StripeWebhook
 from adapters.tracking.meta import MetaConversions
 from adapters.tracking.mobi_slon import MobiSlonTracker
+from entrypoints.chores import Chore, forgetting, reconciling, sweeping, watching
 from entrypoints.setting_values import RateSetting
 from entrypoints.settings import Settings
 from entrypoints.worker import Worker
@@ -41,20 +43,28 @@ from paywall_core.plans import Plan, PlanCatalogue
 from paywall_core.ports.clock import Clock, Randomness
 from paywall_core.use_cases.access_status import GetAccessStatus
 from paywall_core.use_cases.activate_access import ActivateAccess
+from paywall_core.use_cases.check_invariants import CheckInvariants
 from paywall_core.use_cases.confirm_restore import ConfirmRestore
 from paywall_core.use_cases.customer_portal import OpenCustomerPortal
 from paywall_core.use_cases.deliver_outbox import DeliverOutbox, RetryPolicy
 from paywall_core.use_cases.deliveries import Channels, Deliveries
 from paywall_core.use_cases.forget_challenges import ForgetChallenges
 from paywall_core.use_cases.forget_tracking import ForgetTracking
+from paywall_core.use_cases.look_up_parked import LookUpParked
+from paywall_core.use_cases.operate_order import ReinstateAccess, ResendLink, RevokeAccess
+from paywall_core.use_cases.prepare_notices import NoticeChannels, Notices
+from paywall_core.use_cases.reconcile import Reconcile
 from paywall_core.use_cases.record_payment import RecordPayment
 from paywall_core.use_cases.request_restore import RequestRestore
+from paywall_core.use_cases.retry_deliveries import RetryDeliveries
 from paywall_core.use_cases.session_status import GetSessionStatus
 from paywall_core.use_cases.start_checkout import StartCheckout
-from paywall_core.use_cases.sweep_lapsed import SweepLapsed
+from paywall_core.use_cases.sweep_lapsed import SweepLapsed, SweepLimits
 from paywall_core.use_cases.track_event import TrackAd, TrackFunnel
 
 _REDIS_SECONDS: Final = 2.0
+_SWEEP_SECONDS: Final = 30.0
+_FORGET_SECONDS: Final = 60.0
 
 
 class SystemClock(Clock):
@@ -103,9 +113,13 @@ def _mailer(settings: Settings) -> SmtpMailer | None:
     return SmtpMailer(server=server, sender=smtp.sender, public_base_url=settings.public_base_url)
 
 
-def _messenger(settings: Settings) -> TelegramAccessMessenger | None:
+def _messenger(settings: Settings) -> TelegramMessenger | None:
     bot = settings.bot
-    return None if bot.token is None else TelegramAccessMessenger(token=bot.token, api_base=bot.api_base)
+    if bot.token is None:
+        return None
+    return TelegramMessenger(
+        token=bot.token, api_base=bot.api_base, pay_url=bot.pay_url, public_base_url=settings.public_base_url
+    )
 
 
 def _click_tracker(settings: Settings) -> MobiSlonTracker | None:
@@ -128,6 +142,36 @@ def _ad_platform(settings: Settings) -> MetaConversions | None:
 def _portal(settings: Settings, clock: Clock) -> StripeCustomerPortal:
     stripe = settings.stripe
     return StripeCustomerPortal(api_key=stripe.secret_key, api_base=stripe.api_base, clock=clock)
+
+
+def _ledger(settings: Settings, clock: Clock) -> StripeLedger:
+    stripe = settings.stripe
+    return StripeLedger(api_key=stripe.secret_key, api_base=stripe.api_base, clock=clock)
+
+
+def _sweep_limits(settings: Settings) -> SweepLimits:
+    return SweepLimits(share=settings.sweep.max_share, number=settings.sweep.max_orders)
+
+
+def _chores(
+    settings: Settings,
+    *,
+    sweep: SweepLapsed,
+    forget_challenges: ForgetChallenges,
+    forget_tracking: ForgetTracking,
+    reconcile: Reconcile,
+    check_invariants: CheckInvariants,
+) -> Sequence[Chore]:
+    """What the worker does by the clock."""
+    every = [
+        sweeping(sweep, every_seconds=_SWEEP_SECONDS),
+        watching(check_invariants),
+        forgetting("forget_challenges", forget_challenges, every_seconds=_FORGET_SECONDS),
+        forgetting("forget_tracking", forget_tracking, every_seconds=_FORGET_SECONDS),
+    ]
+    if settings.reconcile_minutes is not None:
+        every.append(reconciling(reconcile, minutes=settings.reconcile_minutes))
+    return every
 
 
 def _rate(setting: RateSetting | None) -> Rate | None:
@@ -203,6 +247,7 @@ class Container(containers.DeclarativeContainer):
     click_tracker = providers.Singleton(_click_tracker, settings)
     ad_platform = providers.Singleton(_ad_platform, settings)
     portal = providers.Singleton(_portal, settings, clock)
+    ledger = providers.Singleton(_ledger, settings, clock)
     store = providers.Singleton(_store, settings)
 
     start_checkout = providers.Singleton(
@@ -225,7 +270,28 @@ class Container(containers.DeclarativeContainer):
     )
     activate_access = providers.Singleton(ActivateAccess, unit_of_work=unit_of_work, tokens=tokens, clock=clock)
     access_status = providers.Singleton(GetAccessStatus, directory=directory, clock=clock)
-    sweep_lapsed = providers.Singleton(SweepLapsed, unit_of_work=unit_of_work, clock=clock)
+    sweep_limits = providers.Singleton(_sweep_limits, settings)
+    sweep_lapsed = providers.Singleton(SweepLapsed, unit_of_work=unit_of_work, clock=clock, limits=sweep_limits)
+    reconcile = providers.Singleton(
+        Reconcile,
+        unit_of_work=unit_of_work,
+        ledger=ledger,
+        gateway=gateway,
+        archive=database.provided.archive,
+        directory=directory,
+        record_payment=record_payment,
+        clock=clock,
+    )
+    look_up_parked = providers.Singleton(
+        LookUpParked, unit_of_work=unit_of_work, ledger=ledger, record_payment=record_payment, clock=clock
+    )
+    check_invariants = providers.Singleton(
+        CheckInvariants, watch=database.provided.watch, archive=database.provided.archive, clock=clock
+    )
+    revoke_access = providers.Singleton(RevokeAccess, unit_of_work=unit_of_work, clock=clock)
+    reinstate_access = providers.Singleton(ReinstateAccess, unit_of_work=unit_of_work, clock=clock)
+    resend_link = providers.Singleton(ResendLink, unit_of_work=unit_of_work, clock=clock)
+    retry_deliveries = providers.Singleton(RetryDeliveries, unit_of_work=unit_of_work, clock=clock)
     forget_challenges = providers.Singleton(ForgetChallenges, unit_of_work=unit_of_work, clock=clock)
     forget_tracking = providers.Singleton(ForgetTracking, unit_of_work=unit_of_work, clock=clock)
     request_restore = providers.Singleton(RequestRestore, unit_of_work=unit_of_work, clock=clock, randomness=randomness)
@@ -257,7 +323,16 @@ class Container(containers.DeclarativeContainer):
         click_tracker=click_tracker,
         ad_platform=ad_platform,
     )
-    deliveries = providers.Singleton(Deliveries, channels=channels, links=links, codes=codes)
+    notices = providers.Singleton(
+        Notices,
+        channels=providers.Singleton(NoticeChannels, mailer=mailer, chat=messenger),
+        enabled=settings.provided.notices,
+        links=links,
+        open_portal=customer_portal,
+    )
+    deliveries = providers.Singleton(
+        Deliveries, channels=channels, notices=notices, look_up=look_up_parked, links=links, codes=codes
+    )
     deliver_outbox = providers.Singleton(
         DeliverOutbox,
         unit_of_work=unit_of_work,
@@ -273,9 +348,15 @@ class Container(containers.DeclarativeContainer):
     worker = providers.Singleton(
         Worker,
         deliver_outbox=deliver_outbox,
-        sweep_lapsed=sweep_lapsed,
-        forget_challenges=forget_challenges,
-        forget_tracking=forget_tracking,
+        chores=providers.Callable(
+            _chores,
+            settings,
+            sweep=sweep_lapsed,
+            forget_challenges=forget_challenges,
+            forget_tracking=forget_tracking,
+            reconcile=reconcile,
+            check_invariants=check_invariants,
+        ),
         awake=outbox_bell,
     )
     http_dependencies = providers.Singleton(
@@ -290,6 +371,7 @@ class Container(containers.DeclarativeContainer):
         plans=plans,
         clock=clock,
         readiness=database.provided.is_ready,
+        check_invariants=check_invariants,
         internal_tokens=settings.provided.internal_tokens,
         locales=settings.provided.locales,
         public_base_url=settings.provided.public_base_url,

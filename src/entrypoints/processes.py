@@ -18,11 +18,12 @@ from entrypoints.container import Container
 from entrypoints.lifetime import Ready, Stop, log_ready
 from entrypoints.server import serving
 from entrypoints.settings import SettingError, Settings
+from paywall_core.ports.clock import Clock
 
 
 async def run_api(settings: Settings, stop: Stop, ready: Ready = log_ready) -> None:
     """The HTTP API and the pages."""
-    async with _opened(settings) as container:
+    async with opened(settings) as container:
         await _require_schema(container.database())
         async with serving(_app(container), host=settings.http_host, port=settings.http_port) as origin:
             ready(f"api on {origin}")
@@ -31,17 +32,20 @@ async def run_api(settings: Settings, stop: Stop, ready: Ready = log_ready) -> N
 
 async def run_worker(settings: Settings, stop: Stop, ready: Ready = log_ready) -> None:
     """The outbox and the sweep."""
-    async with _opened(settings) as container:
+    async with opened(settings) as container:
         await _require_schema(container.database())
         ready("worker started")
         await container.worker().run(stop)
 
 
-async def run_serve(settings: Settings, stop: Stop, ready: Ready = log_ready) -> None:
-    """API, worker and (when `BOT_TOKEN` is set) bot in one process, schema brought up to date first."""
+async def run_serve(settings: Settings, stop: Stop, ready: Ready = log_ready, *, clock: Clock | None = None) -> None:
+    """API, worker and (when `BOT_TOKEN` is set) bot in one process, schema brought up to date first.
+
+    `clock` is its time; None: the machine's.
+    """
     await migrate(settings.database_url)
     async with AsyncExitStack() as stack:
-        container = await stack.enter_async_context(_opened(settings))
+        container = await stack.enter_async_context(opened(settings, clock))
         bot = None
         if settings.bot.token is not None:
             from entrypoints.bot import running_bot  # noqa: PLC0415  - without a bot, aiogram is not imported
@@ -67,15 +71,18 @@ async def _until_stopped(job: Awaitable[None], stop: Stop) -> None:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Container]:
+async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Container]:
     """The container, with everything closed at the end."""
     container = Container(settings=settings)
+    if clock is not None:
+        container.clock.override(clock)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(container.database().close)
         await stack.enter_async_context(container.store())
         for part in (
             container.gateway(),
             container.portal(),
+            container.ledger(),
             container.messenger(),
             container.click_tracker(),
             container.ad_platform(),

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from paywall_core.effects import NoticeKind
+
 _MIN_SECRET_CHARACTERS: Final = 16
 _MAX_PORT: Final = 65535
 
@@ -84,6 +86,36 @@ def names(text: str) -> tuple[str, ...]:
     names = tuple(part.strip() for part in text.split(","))
     _require(all(names))
     return names
+
+
+def notices(text: str) -> tuple[NoticeKind, ...]:
+    """All, off, or some of payment_failed, ends_soon, ended, refunded, suspended, restored, comma-separated."""
+    if text.lower() in ("all", "off"):
+        return tuple(NoticeKind) if text.lower() == "all" else ()
+    return tuple(NoticeKind(part.strip()) for part in text.split(","))
+
+
+def percent(text: str) -> float:
+    """A percentage from 1 to 100."""
+    number = float(text.removesuffix("%"))
+    _require(1 <= number <= 100)  # noqa: PLR2004  - that is what percent means
+    return number / 100
+
+
+def count(text: str) -> int:
+    """A whole number, 1 or more."""
+    number = int(text)
+    _require(1 <= number <= 10**9)
+    return number
+
+
+def minutes(text: str) -> int | None:
+    """A whole number of minutes, 1 or more, or off."""
+    if text.lower() == "off":
+        return None
+    number = int(text)
+    _require(1 <= number <= 24 * 60)
+    return number
 
 
 def digits(text: str) -> str:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from adapters.i18n import spoken
 from entrypoints import setting_values as values
 from entrypoints.setting_values import Network, RateSetting
+from paywall_core.effects import NoticeKind
 from paywall_core.errors import InvalidInput
 from paywall_core.locales import Locales
 
@@ -33,6 +34,9 @@ class Role(StrEnum):
     BOT = "bot"
     SERVE = "serve"
     MIGRATE = "migrate"
+    OPERATOR = "operator"
+    RECONCILE = "reconcile"
+    DOCTOR = "doctor"
 
 
 class StripeSettings(Struct, frozen=True, kw_only=True):
@@ -90,6 +94,13 @@ class MetaSettings(Struct, frozen=True, kw_only=True):
     event_names: tuple[str, ...]
 
 
+class SweepSettings(Struct, frozen=True, kw_only=True):
+    """How many endings at once the sweep believes; `max_share` is a part of 1."""
+
+    max_share: float
+    max_orders: int
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings of one process. What its role does not use may be empty."""
 
@@ -112,6 +123,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     meta: MetaSettings | None
     mobi_slon_url: str | None
     redis_url: str | None
+    notices: tuple[NoticeKind, ...]
+    sweep: SweepSettings
+    reconcile_minutes: int | None
     log_format: str
 
     def __repr__(self) -> str:
@@ -140,8 +154,8 @@ class _Reader:
 
     def settings(self) -> Settings:
         """Everything, in the README's order, so that the first mistake named is the first one to mend."""
-        core = (Role.API, Role.WORKER, Role.SERVE)
-        web = (Role.API, Role.SERVE)
+        web = (Role.API, Role.SERVE, Role.DOCTOR)
+        core = (*web, Role.WORKER)
         talks = (*web, Role.BOT)
         return Settings(
             database_url=self._get("DATABASE_URL", values.database_url, default="sqlite+aiosqlite:///paywall.db"),
@@ -165,18 +179,24 @@ class _Reader:
             ),
             one_time_basic_days=self._get("ONE_TIME_BASIC_DAYS", values.days, default=""),
             grace_hours=self._get("SUBSCRIPTION_GRACE_HOURS", values.whole_number, default="72"),
-            stripe=self._stripe(web),
+            stripe=self._stripe(web, asks=(*core, Role.RECONCILE)),
             smtp=self._smtp(),
             bot=self._bot(core),
             meta=self._meta(),
             mobi_slon_url=self._get("MOBI_SLON_POSTBACK_URL", values.postback, default="") or None,
             redis_url=self._get("REDIS_URL", values.redis_url, default="") or None,
+            notices=self._get("CUSTOMER_NOTICES", values.notices, default="all"),
+            sweep=SweepSettings(
+                max_share=self._get("SWEEP_MAX_PERCENT", values.percent, default="10"),
+                max_orders=self._get("SWEEP_MAX_ORDERS", values.count, default="1000"),
+            ),
+            reconcile_minutes=self._get("RECONCILE_MINUTES", values.minutes, default="10"),
             log_format=self._get("LOG_FORMAT", values.one_of("console", "json"), default="console"),
         )
 
-    def _stripe(self, needed_by: tuple[Role, ...]) -> StripeSettings:
+    def _stripe(self, needed_by: tuple[Role, ...], *, asks: tuple[Role, ...]) -> StripeSettings:
         return StripeSettings(
-            secret_key=self._get("STRIPE_SECRET_KEY", values.prefixed("sk_", "rk_"), needed_by=needed_by),
+            secret_key=self._get("STRIPE_SECRET_KEY", values.prefixed("sk_", "rk_"), needed_by=asks),
             webhook_secrets=self._get("STRIPE_WEBHOOK_SECRET", values.webhook_secrets, needed_by=needed_by),
             api_base=self._get("STRIPE_API_BASE", values.url, default="") or None,
             prices={

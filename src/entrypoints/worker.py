@@ -1,33 +1,29 @@
-"""The worker's loop: deliver what is due, sweep what has lapsed, forget what is old, and stop cleanly.
+"""The worker's loop: deliver what is due, do the chores beside it, and stop cleanly.
 
 Any number of workers run on one database: each takes its own rows. When it is told to stop, a delivery that has begun
 is finished, and one that was leased but not begun is given back.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 import structlog
 
+from entrypoints.chores import Chore, first_of
 from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus
 from paywall_core.use_cases.deliver_outbox import DeliverOutbox
-from paywall_core.use_cases.forget_challenges import ForgetChallenges
-from paywall_core.use_cases.forget_tracking import ForgetTracking
-from paywall_core.use_cases.sweep_lapsed import SweepLapsed
 
 _log = structlog.stdlib.get_logger("paywall.worker")
 
 
 class Worker:
-    """Runs the outbox and the sweep until it is stopped.
+    """Runs the outbox and the chores until it is stopped.
 
     Args:
         deliver_outbox: leases and delivers.
-        sweep_lapsed: records what has lapsed, a batch a call.
-        forget_challenges, forget_tracking: delete what is not needed any more, a batch a call.
+        chores: what else is done, by the clock.
         awake: set by whoever of this process has just written to the outbox: look now, not at the next poll.
         poll_seconds: the longest wait before the outbox is looked at again.
-        sweep_seconds: the time between two rounds of sweeping and forgetting.
         concurrency: deliveries under way at once.
     """
 
@@ -35,30 +31,23 @@ class Worker:
         self,
         *,
         deliver_outbox: DeliverOutbox,
-        sweep_lapsed: SweepLapsed,
-        forget_challenges: ForgetChallenges,
-        forget_tracking: ForgetTracking,
+        chores: Sequence[Chore],
         awake: asyncio.Event,
         poll_seconds: float = 1.0,
-        sweep_seconds: float = 30.0,
         concurrency: int = 8,
     ) -> None:
         self._deliver_outbox = deliver_outbox
-        self._chores: tuple[tuple[str, Callable[[], Awaitable[int]]], ...] = (
-            ("sweep", sweep_lapsed),
-            ("forget_challenges", forget_challenges),
-            ("forget_tracking", forget_tracking),
-        )
+        self._chores = tuple(chores)
         self._awake = awake
         self._poll_seconds = poll_seconds
-        self._sweep_seconds = sweep_seconds
         self._concurrency = concurrency
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set. A failing database is logged and tried again; it does not end the worker."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._deliver_forever(stop))
-            tasks.create_task(self._do_chores_forever(stop))
+            for chore in self._chores:
+                tasks.create_task(chore.run(stop))
 
     async def _deliver_forever(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -69,7 +58,7 @@ class Worker:
                 _log.exception("outbox.failed")
                 busy = False
             if not busy:
-                await _first_of(stop, self._awake, timeout_seconds=self._poll_seconds)
+                await first_of(stop, self._awake, timeout_seconds=self._poll_seconds)
 
     async def _deliver_batch(self, stop: asyncio.Event) -> bool:
         deliveries = await self._deliver_outbox.lease(self._concurrency)
@@ -98,27 +87,3 @@ class Worker:
     async def _give_back(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             await self._deliver_outbox.give_back(delivery)
-
-    async def _do_chores_forever(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            for name, chore in self._chores:
-                await self._do_chore(name, chore, stop)
-            await _first_of(stop, timeout_seconds=self._sweep_seconds)
-
-    async def _do_chore(self, name: str, chore: Callable[[], Awaitable[int]], stop: asyncio.Event) -> None:
-        try:
-            while not stop.is_set() and (count := await chore()):
-                _log.info(f"{name}.done", rows=count)
-        except Exception:  # noqa: BLE001  - as above: the next round tries again
-            _log.exception(f"{name}.failed")
-
-
-async def _first_of(*events: asyncio.Event, timeout_seconds: float) -> None:
-    """Wait until one of the events is set, or the time is over."""
-    waiters = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waiters, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for waiter in waiters:
-            waiter.cancel()
-        await asyncio.gather(*waiters, return_exceptions=True)

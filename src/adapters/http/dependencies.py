@@ -13,6 +13,7 @@ from paywall_core.ports.clock import Clock
 from paywall_core.ports.payments import PaymentGateway, PaymentWebhook
 from paywall_core.use_cases.access_status import GetAccessStatus
 from paywall_core.use_cases.activate_access import ActivateAccess
+from paywall_core.use_cases.check_invariants import CheckInvariants
 from paywall_core.use_cases.confirm_restore import ConfirmRestore
 from paywall_core.use_cases.customer_portal import OpenCustomerPortal
 from paywall_core.use_cases.record_payment import RecordPayment
@@ -54,6 +55,7 @@ class HttpDependencies:
     plans: PlanCatalogue
     clock: Clock
     readiness: Callable[[], Awaitable[bool]]
+    check_invariants: CheckInvariants
     internal_tokens: Sequence[str]
     locales: Locales
     public_base_url: str

@@ -1,7 +1,7 @@
-"""Who may call: the bot's calls are for those who know the internal token."""
+"""Who may call: the bot's calls, and what is measured, are for those who know the internal token."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -12,15 +12,37 @@ from adapters.http.problems import ProblemError
 
 
 def internal_only(tokens: Sequence[str]) -> Guard:
-    """Let only callers in that know one of the internal tokens; compared in constant time, all of them."""
-    accepted = [token.encode() for token in tokens]
+    """Let only callers in that send one of the internal tokens in `X-Internal-Token`."""
+    is_known = _one_of(tokens)
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-        given = connection.headers.get("x-internal-token", "").encode("utf-8", "surrogatepass")
-        known = False
-        for token in accepted:
-            known |= hmac.compare_digest(token, given)
-        if not known:
+        if not is_known(connection.headers.get("x-internal-token", "")):
             raise ProblemError("internal_token_invalid")
 
     return guard
+
+
+def metrics_only(tokens: Sequence[str]) -> Guard:
+    """Let only callers in that send one of the internal tokens as `Authorization: Bearer`, as Prometheus can."""
+    is_known = _one_of(tokens)
+
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not is_known(token.strip()):
+            raise ProblemError("bearer_token_invalid")
+
+    return guard
+
+
+def _one_of(tokens: Sequence[str]) -> Callable[[str], bool]:
+    """Compared in constant time, with all of them."""
+    accepted = [token.encode() for token in tokens]
+
+    def is_known(text: str) -> bool:
+        given = text.encode("utf-8", "surrogatepass")
+        known = False
+        for token in accepted:
+            known |= hmac.compare_digest(token, given)
+        return known
+
+    return is_known

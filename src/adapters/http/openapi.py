@@ -35,6 +35,7 @@ from adapters.http.fields import FieldError
 from adapters.http.problems import KINDS, PROBLEM_JSON, Problem, describe
 
 INTERNAL_TOKEN: Final = "InternalToken"  # noqa: S105  - the name of the scheme
+BEARER_TOKEN: Final = "BearerToken"  # noqa: S105  - as above
 VERSION: Final = version("paywall")
 _ABOUT: Final = """\
 A customer pays on the web with Stripe and walks into a Telegram bot.
@@ -159,7 +160,10 @@ def openapi_config(*pages: OpenAPIRenderPlugin) -> OpenAPIConfig:
                     name="X-Internal-Token",
                     security_scheme_in="header",
                     description="One of `INTERNAL_API_TOKEN`.",
-                )
+                ),
+                BEARER_TOKEN: SecurityScheme(
+                    type="http", scheme="bearer", description="One of `INTERNAL_API_TOKEN`, as Prometheus sends it."
+                ),
             }
         ),
         render_plugins=pages,

@@ -63,6 +63,9 @@ KINDS: Final = {
     "internal_token_invalid": Kind(
         401, "The internal token is missing or wrong", "Send the internal token in X-Internal-Token."
     ),
+    "bearer_token_invalid": Kind(
+        401, "The bearer token is missing or wrong", "Send the internal token as Authorization: Bearer."
+    ),
     "foreign_form": Kind(403, "The form was sent from another site"),
     "access_revoked": Kind(403, "Access was revoked"),
     "no_restorable_order": Kind(

@@ -27,11 +27,13 @@ from paywall_core.locales import Locales
 from paywall_core.one_time_code import OneTimeCodes
 from paywall_core.plans import Plan, PlanCatalogue
 from paywall_core.ports.directory import OrderDirectory
+from paywall_core.ports.operations import InvariantWatch, OrderArchive
 from paywall_core.ports.unit_of_work import UnitOfWork
 from paywall_core.restore_challenge import RestoreChallenge
 from paywall_core.testing import FakeClock, FakeCustomerPortal, FakeGateway, SeededRandomness
 from paywall_core.use_cases.access_status import GetAccessStatus
 from paywall_core.use_cases.activate_access import ActivateAccess
+from paywall_core.use_cases.check_invariants import CheckInvariants
 from paywall_core.use_cases.confirm_restore import ConfirmRestore
 from paywall_core.use_cases.customer_portal import OpenCustomerPortal
 from paywall_core.use_cases.record_payment import RecordPayment
@@ -69,6 +71,16 @@ class Storage(Protocol):
     @property
     def directory(self) -> OrderDirectory:
         """The hot paths' reads."""
+        ...
+
+    @property
+    def archive(self) -> OrderArchive:
+        """An operator's reads."""
+        ...
+
+    @property
+    def watch(self) -> InvariantWatch:
+        """What must never be."""
         ...
 
 
@@ -159,6 +171,7 @@ def http_dependencies(
         plans=PLANS,
         clock=clock,
         readiness=readiness,
+        check_invariants=CheckInvariants(watch=storage.watch, archive=storage.archive, clock=clock),
         internal_tokens=["an internal token", "an older internal token"],
         locales=locales,
         public_base_url="http://testserver.local",

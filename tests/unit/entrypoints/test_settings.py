@@ -7,8 +7,9 @@ import pytest
 from entrypoints.container import Container
 from entrypoints.logs import mask
 from entrypoints.setting_values import RateSetting
-from entrypoints.settings import RateLimitSettings, Role, SettingError, load_settings, read_environment
-from paywall_core.ports.payments import CustomerPortal, PaymentGateway, PaymentWebhook
+from entrypoints.settings import RateLimitSettings, Role, SettingError, SweepSettings, load_settings, read_environment
+from paywall_core.effects import NoticeKind
+from paywall_core.ports.payments import CustomerPortal, PaymentGateway, PaymentLedger, PaymentWebhook
 
 GOOD = {
     "APP_PUBLIC_BASE_URL": "https://pay.example.com/",
@@ -40,6 +41,9 @@ def test_defaults_are_the_documented_ones() -> None:
     assert (settings.trusted_proxies, settings.meta, settings.redis_url) == ((), None, None)
     assert (settings.one_time_basic_days, settings.grace_hours) == (None, 72)
     assert (settings.smtp, settings.bot.token, settings.mobi_slon_url) == (None, None, None)
+    assert settings.notices == tuple(NoticeKind)
+    assert settings.sweep == SweepSettings(max_share=0.1, max_orders=1000)
+    assert settings.reconcile_minutes == 10
     assert settings.bot.username == "paywall_bot"
     assert "sk_test" not in repr(settings)
 
@@ -68,6 +72,11 @@ def test_missing_setting_is_named_in_one_line(name: str) -> None:
         ("ONE_TIME_BASIC_DAYS", "ten"),
         ("DATABASE_URL", "mysql://user:hunter2@host/db"),
         ("BOT_TOKEN", "token"),
+        ("CUSTOMER_NOTICES", "ended, everything"),
+        ("SWEEP_MAX_PERCENT", "0"),
+        ("SWEEP_MAX_PERCENT", "nan"),
+        ("SWEEP_MAX_ORDERS", "0"),
+        ("RECONCILE_MINUTES", "0"),
         ("BOT_USERNAME", "a b"),
         ("BOT_MODE", "carrier pigeon"),
         ("MOBI_SLON_POSTBACK_URL", "https://x.example/?id={clickid}"),
@@ -114,6 +123,10 @@ def test_limits_proxies_and_trackers_are_read() -> None:
         "META_ACCESS_TOKEN": "EAAB",
         "META_EVENT_NAMES": "Lead, Purchase",
         "REDIS_URL": "redis://:pass@cache.example.com:6379/1",
+        "CUSTOMER_NOTICES": "ended, refunded",
+        "SWEEP_MAX_PERCENT": "2.5%",
+        "SWEEP_MAX_ORDERS": "50",
+        "RECONCILE_MINUTES": "off",
     }
     settings = load_settings({**GOOD, **environ}, Role.SERVE)
     assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "2001:db8::1/128"]
@@ -122,14 +135,24 @@ def test_limits_proxies_and_trackers_are_read() -> None:
     assert settings.meta is not None
     assert (settings.meta.api_version, settings.meta.event_names) == ("v18.0", ("Lead", "Purchase"))
     assert settings.redis_url == "redis://:pass@cache.example.com:6379/1"
+    assert settings.notices == (NoticeKind.ENDED, NoticeKind.REFUNDED)
+    assert settings.sweep == SweepSettings(max_share=0.025, max_orders=50)
+    assert settings.reconcile_minutes is None
+    assert load_settings({**GOOD, "CUSTOMER_NOTICES": "off"}, Role.SERVE).notices == ()
     for missing in ("META_PIXEL_ID", "META_ACCESS_TOKEN"):
         with pytest.raises(SettingError, match=missing):
             load_settings({key: text for key, text in {**GOOD, **environ}.items() if key != missing}, Role.SERVE)
 
 
 def test_each_role_needs_only_what_it_uses() -> None:
-    """A bot knows no Stripe key, a migration nothing but the database."""
+    """A bot knows no Stripe key, a migration nothing but the database; whoever asks Stripe needs its key."""
     assert load_settings({}, Role.MIGRATE).database_url
+    assert load_settings({}, Role.OPERATOR).database_url
+    for role in (Role.RECONCILE, Role.WORKER, Role.DOCTOR):
+        without_key = {key: value for key, value in GOOD.items() if key != "STRIPE_SECRET_KEY"}
+        with pytest.raises(SettingError, match=r"^STRIPE_SECRET_KEY"):
+            load_settings(without_key, role)
+    assert load_settings({"STRIPE_SECRET_KEY": "rk_test_1"}, Role.RECONCILE).stripe.secret_key == "rk_test_1"
     bot = {key: GOOD[key] for key in ("APP_PUBLIC_BASE_URL", "INTERNAL_API_TOKEN")}
     with pytest.raises(SettingError, match=r"^BOT_TOKEN"):
         load_settings(bot, Role.BOT)
@@ -161,6 +184,7 @@ async def test_every_provider_builds_what_its_port_promises(tmp_path: Path) -> N
     assert isinstance(built["gateway"], PaymentGateway)
     assert isinstance(built["webhook"], PaymentWebhook)
     assert isinstance(built["portal"], CustomerPortal)
+    assert isinstance(built["ledger"], PaymentLedger)
     assert not (tmp_path / "x.db").exists()
     await container.gateway().close()
     await container.database().close()

@@ -1,11 +1,15 @@
 """The worker's loop: delivers, survives, and gives back what it has not begun."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
+import structlog
 
+from entrypoints.chores import forgetting, sweeping, watching
 from entrypoints.worker import Worker
 from paywall_core.access_token import AccessTokens
 from paywall_core.activation_link import ActivationLinks
@@ -16,12 +20,23 @@ from paywall_core.one_time_code import OneTimeCodes
 from paywall_core.order import Order, apply
 from paywall_core.ports.delivery import AccessMessage
 from paywall_core.ports.unit_of_work import DeliveryStatus
-from paywall_core.testing import FakeClock, FakeMessenger, InMemoryStore, SeededRandomness
+from paywall_core.testing import (
+    FakeClock,
+    FakeCustomerPortal,
+    FakeLedger,
+    FakeMessenger,
+    InMemoryStore,
+    SeededRandomness,
+)
+from paywall_core.use_cases.check_invariants import CheckInvariants
+from paywall_core.use_cases.customer_portal import OpenCustomerPortal
 from paywall_core.use_cases.deliver_outbox import DeliverOutbox, RetryPolicy
 from paywall_core.use_cases.deliveries import Channels, Deliveries
 from paywall_core.use_cases.forget_challenges import ForgetChallenges
-from paywall_core.use_cases.forget_tracking import ForgetTracking
-from paywall_core.use_cases.sweep_lapsed import SweepLapsed
+from paywall_core.use_cases.look_up_parked import LookUpParked
+from paywall_core.use_cases.prepare_notices import NoticeChannels, Notices
+from paywall_core.use_cases.record_payment import RecordPayment
+from paywall_core.use_cases.sweep_lapsed import SweepLapsed, SweepLimits
 
 SECRET = b"a secret of the tests"
 
@@ -34,33 +49,58 @@ class Setting:
         self.store = InMemoryStore()
         self.mailer = FakeMessenger()
         self.stop, self.awake = asyncio.Event(), asyncio.Event()
+        links = ActivationLinks(tokens=AccessTokens([SECRET]), bot_username="bot")
+        unit_of_work = self.store.unit_of_work
         self.worker = Worker(
             deliver_outbox=DeliverOutbox(
-                unit_of_work=self.store.unit_of_work,
+                unit_of_work=unit_of_work,
                 deliveries=Deliveries(
                     channels=Channels(access_mailer=self.mailer),
-                    links=ActivationLinks(tokens=AccessTokens([SECRET]), bot_username="bot"),
+                    notices=Notices(
+                        channels=NoticeChannels(),
+                        enabled=(),
+                        links=links,
+                        open_portal=OpenCustomerPortal(portal=FakeCustomerPortal()),
+                    ),
+                    look_up=LookUpParked(
+                        unit_of_work=unit_of_work,
+                        ledger=FakeLedger(),
+                        record_payment=RecordPayment(unit_of_work=unit_of_work, clock=self.clock),
+                        clock=self.clock,
+                    ),
+                    links=links,
                     codes=OneTimeCodes([SECRET]),
                 ),
                 clock=self.clock,
                 randomness=SeededRandomness(),
                 policy=RetryPolicy(max_attempts=1),
             ),
-            sweep_lapsed=SweepLapsed(unit_of_work=self.store.unit_of_work, clock=self.clock),
-            forget_challenges=ForgetChallenges(unit_of_work=self.store.unit_of_work, clock=self.clock),
-            forget_tracking=ForgetTracking(unit_of_work=self.store.unit_of_work, clock=self.clock),
+            chores=[
+                sweeping(
+                    SweepLapsed(unit_of_work=unit_of_work, clock=self.clock, limits=SweepLimits(free=2)),
+                    every_seconds=0.01,
+                ),
+                forgetting(
+                    "forget_challenges",
+                    ForgetChallenges(unit_of_work=unit_of_work, clock=self.clock),
+                    every_seconds=0.01,
+                ),
+                watching(
+                    CheckInvariants(watch=self.store.archive, archive=self.store.archive, clock=self.clock),
+                    every_seconds=0.01,
+                ),
+            ],
             awake=self.awake,
             poll_seconds=0.01,
-            sweep_seconds=0.01,
         )
 
-    async def buy(self, number: int = 1) -> None:
-        """A paid order with an e-mail owed."""
+    async def buy(self, number: int = 1, *, days: int | None = None) -> None:
+        """A paid order, for life or some days, with an e-mail owed."""
         order = Order.place(
             order_id=UUID(int=number),
             email="anna@example.com",
             plan="basic",
-            terms=Terms(mode=Mode.ONE_TIME, duration_days=1),
+            terms=Terms(mode=Mode.ONE_TIME, duration_days=days),
             clickid="",
             locale="ru",
             telegram_chat_id=None,
@@ -71,7 +111,7 @@ class Setting:
         async with self.store.unit_of_work() as uow:
             await uow.orders.add(order)
             await uow.orders.save(change, expected_version=0)
-            await uow.outbox.enqueue(change.effects, due_at=self.clock.now())
+            await uow.outbox.enqueue(change.effects, now=self.clock.now())
             await uow.commit()
 
     async def until(self, status: DeliveryStatus) -> None:
@@ -82,6 +122,27 @@ class Setting:
                 await asyncio.sleep(0.005)
         self.stop.set()
         await running
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Run the worker while the block runs."""
+        running = asyncio.create_task(self.worker.run(self.stop))
+        try:
+            yield
+        finally:
+            self.stop.set()
+            await running
+
+    async def until_state(self, state: str, number: int) -> None:
+        """Until an order has this state on record."""
+        await eventually(lambda: self.store.tables.orders[UUID(int=number)].state == state)
+
+
+async def eventually(is_true: Callable[[], bool]) -> None:
+    """Until something holds, five seconds at most."""
+    async with asyncio.timeout(5):
+        while not is_true():
+            await asyncio.sleep(0.005)
 
 
 @pytest.fixture
@@ -128,14 +189,35 @@ async def test_poison_row_does_not_stop_the_others(setting: Setting, monkeypatch
 
 async def test_worker_sweeps_what_has_lapsed(setting: Setting) -> None:
     """The state on record becomes true."""
-    await setting.buy()
+    await setting.buy(days=1)
     setting.clock.advance(timedelta(days=2))
-    running = asyncio.create_task(setting.worker.run(setting.stop))
-    async with asyncio.timeout(5):
-        while setting.store.tables.orders[UUID(int=1)].state != "expired":
-            await asyncio.sleep(0.005)
-    setting.stop.set()
-    await running
+    async with setting.working():
+        await setting.until_state("expired", 1)
+
+
+async def test_sweep_that_cannot_be_true_is_halted_loudly_and_goes_on_once_the_clock_is_right(setting: Setting) -> None:
+    """A clock a year ahead: three of three would end at once. Nothing is recorded; set right, nothing ever was."""
+    for number in (1, 2, 3):
+        await setting.buy(number, days=30)
+    setting.clock.advance(timedelta(days=365))
+    with structlog.testing.capture_logs() as logs:
+        async with setting.working():
+            await eventually(lambda: any(line["event"] == "sweep.halted" for line in logs))
+    halted = next(line for line in logs if line["event"] == "sweep.halted")
+    assert (halted["lapsed"], halted["live"], halted["log_level"]) == (3, 3, "error")
+    assert {order.state for order in setting.store.tables.orders.values()} == {"token_issued"}
+
+
+async def test_broken_invariant_is_logged_with_examples(setting: Setting) -> None:
+    """What must never be is an error in the log, each round."""
+    await setting.buy()
+    setting.mailer.failure = DeliveryFailed("no")
+    with structlog.testing.capture_logs() as logs:
+        async with setting.working():
+            await eventually(lambda: any(line["event"] == "invariant.broken" for line in logs))
+    broken = next(line for line in logs if line["event"] == "invariant.broken")
+    assert broken["invariant"] == "dead_letters"
+    assert broken["examples"] == (f"access_email:{UUID(int=1)}:1",)
 
 
 async def test_store_that_is_away_is_tried_again(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:

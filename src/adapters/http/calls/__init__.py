@@ -3,6 +3,7 @@
 from litestar import Router
 
 from adapters.http.calls.access import access_calls
+from adapters.http.calls.metrics import metrics_calls
 from adapters.http.calls.payment import payment_calls
 from adapters.http.calls.restore import restore_calls
 from adapters.http.calls.service import service_calls
@@ -22,5 +23,6 @@ def api_routes(dependencies: HttpDependencies, *, callers: Callers, limiter: Lim
             *restore_calls(d, limiter),
             *tracking_calls(d, limiter, callers),
             *service_calls(d),
+            *metrics_calls(d),
         ],
     )

@@ -1,12 +1,17 @@
 """For whoever runs the service, and for old links."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
-from .table import Call, Row, nothing
+from tests.integration.http.service import INTERNAL
+
+from .table import ANYTHING, Call, Row, nothing
 
 HEALTH = Call(method="GET", path="/health", good=nothing)
 READY = Call(method="GET", path="/health/ready", good=nothing)
+INTERNAL_TOKEN: Final = INTERNAL["X-Internal-Token"]
+METRICS = Call(method="GET", path="/metrics", good=nothing, headers={"Authorization": f"Bearer {INTERNAL_TOKEN}"})
 REDIRECT = Call(method="GET", path="/api/payment/redirect", good=nothing)
 
 
@@ -17,8 +22,22 @@ def ready_rows() -> Iterator[Row]:
     yield READY.broken()
 
 
+def metrics_rows() -> Iterator[Row]:
+    """For those who know the internal token, as Prometheus sends it."""
+    yield Row(what="known", send=METRICS.with_(), answer=ANYTHING, media="text/plain")
+    for what, headers in {
+        "no token": {},
+        "another scheme": {"Authorization": f"Basic {INTERNAL_TOKEN}"},
+        "a wrong token": {"Authorization": "Bearer not this one"},
+        "the bot's header": INTERNAL,
+    }.items():
+        yield Row(what=what, send=replace(METRICS, headers=headers).with_(), code="bearer_token_invalid")
+    yield METRICS.broken()
+
+
 ROWS: Final[Mapping[str, tuple[Call, Callable[[], Iterator[Row]]]]] = {
     "health": (HEALTH, lambda: iter([Row(what="alive", send=HEALTH.with_(), answer={"status": "ok"})])),
     "ready": (READY, ready_rows),
+    "metrics": (METRICS, metrics_rows),
     "redirect": (REDIRECT, lambda: iter([Row(what="gone", send=REDIRECT.with_(), code="gone")])),
 }

@@ -41,6 +41,7 @@ class Row:
         code: or the problem's code,
         fields: and the fields that it names,
         among: or one of them.
+        media: the good answer's media type.
         header: a header that must be there, with its value (`...`: any; None: it must not be there).
         on: the service that is asked: as usual, without trackers, with a limit of one request a day, or with a
             database that is away.
@@ -52,6 +53,7 @@ class Row:
     code: str | None = None
     fields: tuple[str, ...] = ()
     among: str = ""
+    media: str = "application/json"
     header: tuple[str, Any] | None = None
     on: Literal["usual", "untracked", "limited", "broken"] = "usual"
 

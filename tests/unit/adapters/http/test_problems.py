@@ -14,6 +14,7 @@ NOT_THE_CALLERS = {
     errors.ConcurrentUpdate,
     errors.ReferencesDisagree,
     errors.DeliveryFailed,  # the worker's
+    errors.SweepHalted,  # the worker's too
 }
 
 

@@ -1,29 +1,24 @@
-"""The command line: one console script, `paywall`."""
+"""What runs: the service and its parts, the schema, the sandbox; and what is drawn from the code."""
 
 import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import click
 
+from entrypoints.cli.running import refuse, settings_of
 from entrypoints.lifetime import stop_on_signals
 from entrypoints.logs import configure_logs
-from entrypoints.settings import Role, SettingError, Settings, load_settings, read_environment
+from entrypoints.settings import Role, SettingError, Settings
 from paywall_core.lifecycle import diagram
 
 _PORT: Final = click.IntRange(0, 65535)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="paywall")
-def main() -> None:
-    """A paywall: customers pay on the web with Stripe and walk into a Telegram bot."""
-
-
-@main.command()
+@click.command()
 def serve() -> None:
     """API, worker and bot in one process; the schema is brought up to date first."""
     from entrypoints.processes import run_serve  # noqa: PLC0415  - `paywall --help` need not load a web framework
@@ -31,7 +26,7 @@ def serve() -> None:
     _run(Role.SERVE, run_serve)
 
 
-@main.command()
+@click.command()
 def api() -> None:
     """The HTTP API and the pages."""
     from entrypoints.processes import run_api  # noqa: PLC0415  - as in `serve`
@@ -39,7 +34,7 @@ def api() -> None:
     _run(Role.API, run_api)
 
 
-@main.command()
+@click.command()
 def worker() -> None:
     """Deliver the outbox and sweep what has lapsed."""
     from entrypoints.processes import run_worker  # noqa: PLC0415  - as in `serve`
@@ -47,7 +42,7 @@ def worker() -> None:
     _run(Role.WORKER, run_worker)
 
 
-@main.command()
+@click.command()
 def bot() -> None:
     """The Telegram bot."""
     from entrypoints.bot import run_bot  # noqa: PLC0415  - as in `serve`
@@ -55,14 +50,14 @@ def bot() -> None:
     _run(Role.BOT, run_bot)
 
 
-@main.command()
+@click.command()
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 when the schema is not current.")
 def migrate(*, check: bool) -> None:
     """Bring the database's schema up to date."""
     from adapters.db.migrate import migrate as bring_up  # noqa: PLC0415  - as in `serve`
     from adapters.db.migrate import schema_is_current  # noqa: PLC0415  - as in `serve`
 
-    settings = _settings(Role.MIGRATE)
+    settings = settings_of(Role.MIGRATE)
     configure_logs(settings.log_format)
     if not check:
         asyncio.run(bring_up(settings.database_url))
@@ -71,7 +66,7 @@ def migrate(*, check: bool) -> None:
     sys.exit(0 if current else 1)
 
 
-@main.command()
+@click.command()
 @click.option("--port", type=_PORT, default=8400, show_default=True, help="Of the console; 0: any free one.")
 @click.option("--product-port", type=_PORT, default=8000, show_default=True, help="Of the pages and the API; 0: any.")
 @click.option("--bot-mode", type=click.Choice(["polling", "webhook"]), default="polling", show_default=True)
@@ -85,7 +80,7 @@ def sandbox(*, port: int, product_port: int, bot_mode: str, data: Path | None) -
     try:
         from entrypoints.sandbox import run  # noqa: PLC0415  - as in `serve`
     except ModuleNotFoundError as error:
-        _refuse(f"the sandbox needs {error.name}: install `paywall[sandbox]`")
+        refuse(f"the sandbox needs {error.name}: install `paywall[sandbox]`")
     log_format = os.environ.get("LOG_FORMAT", "").strip() or "console"
     options = run.SandboxOptions(
         port=port, product_port=product_port, bot_mode=bot_mode, data=data, log_format=log_format
@@ -100,20 +95,20 @@ def sandbox(*, port: int, product_port: int, bot_mode: str, data: Path | None) -
     try:
         asyncio.run(play())
     except (run.SandboxOptionError, SettingError) as error:
-        _refuse(error)
+        refuse(error)
 
 
 def _invite(url: str) -> None:
     click.echo(f'Open {url} and press "Open the pay page". Ctrl-C ends the sandbox.')
 
 
-@main.command()
+@click.command()
 def lifecycle() -> None:
     """The order's state diagram (Mermaid), drawn from the code."""
     click.echo(diagram(), nl=False)
 
 
-@main.command()
+@click.command()
 def openapi() -> None:
     """The API's OpenAPI document (JSON), made from the code; needs no settings."""
     from entrypoints.openapi import document  # noqa: PLC0415  - as in `serve`
@@ -122,7 +117,7 @@ def openapi() -> None:
 
 
 def _run(role: Role, start: Callable[[Settings, asyncio.Event], Awaitable[None]]) -> None:
-    settings = _settings(role)
+    settings = settings_of(role)
     configure_logs(settings.log_format)
 
     async def run() -> None:
@@ -132,19 +127,9 @@ def _run(role: Role, start: Callable[[Settings, asyncio.Event], Awaitable[None]]
     try:
         asyncio.run(run())
     except* SettingError as errors:
-        _refuse(errors.exceptions[0])
+        refuse(errors.exceptions[0])
     except* OSError as errors:
-        _refuse(errors.exceptions[0])
+        refuse(errors.exceptions[0])
 
 
-def _settings(role: Role) -> Settings:
-    """The settings, or one line that says what is wrong with them."""
-    try:
-        return load_settings(read_environment(os.environ, Path(".env")), role)
-    except SettingError as error:
-        _refuse(error)
-
-
-def _refuse(error: BaseException | str) -> NoReturn:
-    click.echo(f"paywall: {error}", err=True)
-    sys.exit(2)
+SERVICE_COMMANDS: Final[tuple[click.Command, ...]] = (serve, api, worker, bot, migrate, sandbox, lifecycle, openapi)
