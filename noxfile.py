@@ -7,6 +7,7 @@
     nox -s generate     docs/lifecycle.md and docs/openapi.json, written anew from the code
     nox -s screenshots  docs/images, taken anew by the page tests
     nox -s benchmark    can anybody tell by the clock whether an address has paid?
+    nox -s lives        every life of a payment in every order of its events, and a thousand orders without webhooks
     nox -s messages     the catalogues of what customers read, brought in step with the code
 
 The checks share the environment of the session `environment`, so that its packages are installed once. With uv each
@@ -28,6 +29,7 @@ nox.options.sessions = ["lint", "types", "imports", "generated", "core_wheel", "
 ROOT = Path(__file__).parent
 CHROMIUM = Path("/usr/bin/chromium")
 CONSTRAINTS = ("-c", "constraints.txt")
+EVERYTHING_ELSE = ("tests/unit/adapters", "tests/unit/entrypoints", "tests/integration", "tests/packaging")
 SHARED = ROOT / ".nox" / "environment" / ("Scripts" if sys.platform == "win32" else "bin")
 
 
@@ -93,9 +95,16 @@ def pages(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["environment"])
+def lives(session: nox.Session) -> None:
+    """The table of lives with every variation, and 1,000 orders reconciled. Not part of the checks."""
+    session.env["PAYWALL_LIVES"] = "all"
+    _run(session, "pytest", "-n", "2", "-s", "tests/integration/lives", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"])
 def tests(session: nox.Session) -> None:
     """Everything else: units, and the adapters on SQLite, PostgreSQL and real protocols."""
-    _run(session, "pytest", "-n", "2", *(session.posargs or ["tests/unit", "tests/integration", "tests/packaging"]))
+    _run(session, "pytest", "-n", "2", *(session.posargs or EVERYTHING_ELSE))
 
 
 @nox.session
