@@ -1,6 +1,32 @@
-"""What holds for every test. Properties are searched for counterexamples, never timed: machines are noisy."""
+"""What holds for every test. Properties are searched for counterexamples, never timed: machines are noisy.
 
+A command that runs within a test sets up the process's logging: the next test gets it back as it was.
+"""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
 from hypothesis import settings
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Levels, the root's handlers and structlog's configuration."""
+    root = logging.getLogger()
+    handlers, configured = list(root.handlers), structlog.get_config()
+    levels = {name: one.level for name, one in _loggers().items()}
+    yield
+    root.handlers = handlers
+    for name, one in _loggers().items():
+        one.setLevel(levels.get(name, logging.NOTSET))
+    structlog.configure(**configured)
+
+
+def _loggers() -> dict[str, logging.Logger]:
+    named = logging.Logger.manager.loggerDict.items()
+    return {"root": logging.getLogger(), **{name: one for name, one in named if isinstance(one, logging.Logger)}}

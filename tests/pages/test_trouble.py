@@ -205,6 +205,7 @@ async def test_console_shows_both_sides_at_once(phone: Phone, new_phone: NewPhon
     await carl.buy()
     await carl.sees("ready")
     await console.press("payment-refund", of=carl.email)
+    await console.page.get_by_test_id("mail-row").filter(has_text="We are refunding").wait_for()
     await console.switch("webhooks-late")
     await console.switch("smtp_down")
     for person, state in ((phone, "active"), (bob, "pending"), (carl, "revoked")):
@@ -215,4 +216,4 @@ async def test_console_shows_both_sides_at_once(phone: Phone, new_phone: NewPhon
     await console.page.get_by_test_id("session").filter(has_text="payment on its way").wait_for()
     await picture(console.page, "console")
     await console.page.goto(f"{phone.sandbox.world.origin}/mail")
-    assert await console.page.get_by_test_id("mail-row").count() == 2
+    assert await console.page.get_by_test_id("mail-row").count() == 3  # two ways in, and a refund
