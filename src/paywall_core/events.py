@@ -7,7 +7,6 @@ these. Nothing here decides anything.
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
-from uuid import UUID
 
 from msgspec import Struct
 
@@ -381,27 +380,3 @@ Event: TypeAlias = (
     PaymentEvent | TokenRedeemed | TokenRotated | AccessRevoked | AccessReinstated | LinkResent | TimePassed
 )
 """Everything that may happen to an order."""
-
-
-class PaymentNotification(Struct, frozen=True, kw_only=True):
-    """One word from a payment provider: an event it pushed, one from its list, or an object that we asked for.
-
-    Attributes:
-        event_id: the provider's id of its event, by which repeats are known; None when we asked for the object.
-        event_type: the provider's own name of what happened, for people.
-        occurred_at: when, by the provider's clock.
-        payload: the provider's own bytes, kept as they came.
-        order_id: the order, where the provider carries our metadata back; None: `references` must find it.
-        references: the provider's ids of everything that this is about (session, payment intent, invoice,
-            subscription, charge). They find the order, and later ones find it by them. Never a customer's id:
-            one customer may have several orders.
-        events: what it means to us, in the order to apply; empty: an event that we do not use.
-    """
-
-    event_id: str | None
-    event_type: str
-    occurred_at: datetime
-    payload: bytes
-    order_id: UUID | None = None
-    references: tuple[str, ...] = ()
-    events: tuple[PaymentEvent, ...] = ()

@@ -3,6 +3,7 @@
 | what happened | what follows | why |
 | --- | --- | --- |
 | full refund | the payment is void | the money went back |
+| full refund on its way | as if it had gone through | the decision was made, and most arrive |
 | partial refund | nothing | a gesture of goodwill is no cancellation |
 | refund failed or cancelled | the payment stands again | the money stayed with us |
 | inquiry (early warning) | nothing | no money was taken from us, and most inquiries end well |
@@ -11,6 +12,7 @@
 | dispute lost | the payment is void | the money is gone |
 | payment after the checkout expired | lets the customer in | money is money |
 | renewal failed | access for the declared grace | cards expire; people do not leave for it |
+| renewal voided, or collection paused | access for the declared grace | nothing was paid, whatever it is called |
 | subscription ended | no grace after it, but the paid time stays | what was paid for was paid for |
 | cancellation planned | nothing but a word in time | it may be undone until the paid time is over |
 | first payment known, period not yet | counts as 48 hours | nobody waits, and nobody stays for ever |

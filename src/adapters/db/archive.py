@@ -80,7 +80,9 @@ class SqlOrderArchive(OrderArchive):
                 ),
             )
 
-    async def open_sessions(self, *, placed_before: datetime, asked_before: datetime, limit: int) -> Sequence[str]:
+    async def open_sessions(
+        self, *, placed_after: datetime, placed_before: datetime, asked_before: datetime, limit: int
+    ) -> Sequence[str]:
         """Those never asked about, since they were placed; the others since they were asked about."""
         asked_at = orders.c.provider_read_at
         open_since = [
@@ -89,7 +91,7 @@ class SqlOrderArchive(OrderArchive):
         ]
         ends = [
             select(orders.c.checkout_session_id.label("session_id"), since.label("since"))
-            .where(OPEN, condition, orders.c.created_at < placed_before)
+            .where(OPEN, condition, orders.c.created_at > placed_after, orders.c.created_at < placed_before)
             .order_by(since, orders.c.checkout_session_id)
             .limit(limit)
             .subquery()

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.db.rows import decode_notification, encode_notification
 from adapters.db.schema import WAITING, parked_references, payment_events
-from paywall_core.events import PaymentNotification
+from paywall_core.notification import PaymentNotification
 from paywall_core.ports.unit_of_work import PaymentEventRepository
 
 

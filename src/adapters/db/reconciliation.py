@@ -7,7 +7,7 @@ then sees what it wrote.
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,21 +32,23 @@ class SqlReconciliationLog(ReconciliationLog):
 
     async def advance(self, until: datetime) -> None:
         """Move it on; where somebody else has read further, it stays."""
-        await self._move("cursor_at", until, only_from=until)
+        await self._move("cursor_at", until, reconciliation.c.cursor_at <= until)
 
     async def claim_run(self, now: datetime, *, min_interval_seconds: float) -> bool:
         """Whether this caller's claim came first in the interval."""
-        return await self._move("claimed_at", now, only_from=now - timedelta(seconds=min_interval_seconds))
+        claimed, interval = reconciliation.c.claimed_at, timedelta(seconds=min_interval_seconds)
+        return await self._move("claimed_at", now, or_(claimed <= now - interval, claimed > now + interval))
 
-    async def _move(self, column: str, value: datetime, *, only_from: datetime) -> bool:
-        """Set a time that is unset, or not after `only_from`; whether it was set."""
+    async def _move(self, column: str, value: datetime, condition: ColumnElement[bool]) -> bool:
+        """Set a time that is unset, or of which the condition holds; whether it was set."""
         make: Any = postgresql_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
-        stored = reconciliation.c[column]
         statement = (
             make(reconciliation)
             .values({"provider": _PROVIDER, column: value})
             .on_conflict_do_update(
-                index_elements=["provider"], set_={column: value}, where=or_(stored.is_(None), stored <= only_from)
+                index_elements=["provider"],
+                set_={column: value},
+                where=or_(reconciliation.c[column].is_(None), condition),
             )
             .returning(reconciliation.c.provider)
         )

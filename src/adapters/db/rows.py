@@ -8,9 +8,10 @@ from sqlalchemy import Row
 
 from paywall_core.effects import Effect, OrderEffect, due_at
 from paywall_core.email_address import email_key
-from paywall_core.events import Event, PaymentNotification
+from paywall_core.events import Event
 from paywall_core.facts import Facts
 from paywall_core.lifecycle import State
+from paywall_core.notification import PaymentNotification
 from paywall_core.order import HistoryEntry, Order
 from paywall_core.policy import renewing_subscription_of
 from paywall_core.ports.operations import OutboxLine, ProviderEvent

@@ -89,7 +89,7 @@ NOT_LIVE: Final = text(_LIVE.replace(" IN ", " NOT IN "))
 IN_STATE: Final = {state: text(f"state = '{state}'") for state in State}
 UNPAID: Final = text(f"{_LIVE} AND first_paid_at IS NULL")
 SUBSCRIBED: Final = text(f"{_LIVE} AND live_subscription_id IS NOT NULL")
-OPEN: Final = text("state = 'pending' AND checkout_session_id IS NOT NULL")
+OPEN: Final = text("state = 'pending' AND fulfillment_status = 'pending' AND checkout_session_id IS NOT NULL")
 IN_STATUS: Final = {status: text(f"status = '{status}'") for status in DeliveryStatus}
 DUE: Final = IN_STATUS[DeliveryStatus.PENDING]
 WAITING: Final = text("waiting_since IS NOT NULL")

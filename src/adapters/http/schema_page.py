@@ -106,7 +106,7 @@ class SchemaPagePlugin(OpenAPIRenderPlugin):
         super().__init__(path="/")
         self._page: bytes | None = None
 
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002  - as Litestar calls it
         """The whole page."""
         if self._page is None:
             self._page = render_page(openapi_schema)
@@ -119,7 +119,7 @@ class DocumentPlugin(OpenAPIRenderPlugin):
     def __init__(self) -> None:
         super().__init__(path="/openapi.json", media_type=OpenAPIMediaType.OPENAPI_JSON)
 
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002  - as Litestar calls it
         """The whole document."""
         return pretty(openapi_schema)
 

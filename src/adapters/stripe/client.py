@@ -12,9 +12,9 @@ from adapters.stripe.connection import StripeConnection, answer
 from adapters.stripe.shapes import id_of, text, whole
 from adapters.stripe.translate import notification_of_session
 from paywall_core.errors import InvalidPayload, PaymentProviderUnavailable
-from paywall_core.events import PaymentNotification
 from paywall_core.facts import Mode
 from paywall_core.money import Money
+from paywall_core.notification import PaymentNotification
 from paywall_core.ports.clock import Clock
 from paywall_core.ports.payments import CheckoutRequest, OpenedCheckout, PaymentGateway, Price
 

@@ -19,7 +19,7 @@ from adapters.stripe.shapes import id_of, moment
 from adapters.stripe.trace import Trace
 from adapters.stripe.translate import USED_EVENT_TYPES, notification_of
 from paywall_core.errors import InvalidPayload, PaymentProviderUnavailable
-from paywall_core.events import PaymentNotification
+from paywall_core.notification import PaymentNotification
 from paywall_core.ports.clock import Clock
 from paywall_core.ports.payments import ListedEvent, PaymentLedger
 

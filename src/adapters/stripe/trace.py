@@ -6,7 +6,9 @@ What we made carries `metadata.order_id`: the session, the payment intent of a o
 A subscription's charge does not: its way leads over the invoice that it paid.
 
 What the way teaches is told, too: which payment intent paid which invoice, and which payment a charge was for. Without
-the latter, an old refund or dispute that names only its charge would void nothing.
+the latter, an old refund or dispute that names only its charge would void nothing. And the ids on the way are told even
+where no object names our order: somebody may have edited the metadata at Stripe, and we know the subscription by its
+id.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,7 +20,8 @@ import msgspec
 
 from adapters.stripe.money_back import charge_refunded
 from adapters.stripe.references import order_id_of, references_of
-from paywall_core.events import PaymentEvent, PaymentLinked, PaymentNotification
+from paywall_core.events import PaymentEvent, PaymentLinked
+from paywall_core.notification import PaymentNotification
 
 Retrieve: TypeAlias = Callable[[str, str], Awaitable[Mapping[str, Any] | None]]
 """An object by its kind and id; None: there is none."""
@@ -75,9 +78,9 @@ class Trace:
                 learnt.append(PaymentLinked(payment_intent_id=object_id, payment_id=invoice_id))
                 found.append(invoice_id)
             waiting += [one for one in found if one not in seen and _kind(one)]
-        if order_id is None:
-            return None
         everything = tuple(sorted({*references, *seen, *waiting}))
+        if order_id is None and set(everything) == set(references):
+            return None
         return PaymentNotification(
             event_id=None,
             event_type="trace",

@@ -16,7 +16,7 @@ from adapters.stripe.sessions import session_completed, session_expired, session
 from adapters.stripe.shapes import StripeDocument, Translation, below, moment, text
 from adapters.stripe.subscriptions import subscription_changed
 from paywall_core.errors import InvalidPayload
-from paywall_core.events import PaymentNotification
+from paywall_core.notification import PaymentNotification
 
 _TRANSLATIONS: Final[Mapping[str, Translation]] = {
     "checkout.session.completed": session_completed,

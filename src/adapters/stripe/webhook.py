@@ -13,7 +13,7 @@ import msgspec
 
 from adapters.stripe.translate import notification_of
 from paywall_core.errors import InvalidPayload, InvalidSignature
-from paywall_core.events import PaymentNotification
+from paywall_core.notification import PaymentNotification
 from paywall_core.ports.payments import PaymentWebhook
 
 TOLERANCE_SECONDS: Final = 300

@@ -123,10 +123,12 @@ class OrderArchive(Protocol):
         """All about one order, as of one moment; None: there is none."""
         ...
 
-    async def open_sessions(self, *, placed_before: datetime, asked_before: datetime, limit: int) -> Sequence[str]:
-        """Checkout sessions of pending orders placed before a moment that the provider was not asked about since.
+    async def open_sessions(
+        self, *, placed_after: datetime, placed_before: datetime, asked_before: datetime, limit: int
+    ) -> Sequence[str]:
+        """Checkout sessions that the provider was not asked about since a moment, the longest unasked first.
 
-        The longest unasked first.
+        Those of orders that are pending, placed between two moments, and whose payment has not failed.
         """
         ...
 

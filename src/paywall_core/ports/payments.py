@@ -7,9 +7,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from paywall_core.events import PaymentNotification
 from paywall_core.facts import Mode
 from paywall_core.money import Money
+from paywall_core.notification import PaymentNotification
 
 
 class CheckoutRequest(Struct, frozen=True, kw_only=True):
@@ -104,8 +104,8 @@ class PaymentLedger(Protocol):
         """Which order do these ids belong to? Follow the provider's own links from them.
 
         Returns:
-            Our order's id, all ids on the way, and the links between payment intents and invoices (`event_id` is
-            None); None: the provider leads to nothing of ours.
+            Our order's id where an object carries it, all ids on the way, and what the way teaches (`event_id` is
+            None); None: the provider leads nowhere from these ids.
         """
         ...
 

@@ -19,7 +19,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from paywall_core.effects import Effect
-from paywall_core.events import PaymentNotification
+from paywall_core.notification import PaymentNotification
 from paywall_core.order import Change, HistoryEntry, Order
 from paywall_core.restore_challenge import RestoreChallenge
 from paywall_core.tracking import TrackingAttempt, TrackingOutcome
@@ -276,7 +276,10 @@ class ReconciliationLog(Protocol):
         ...
 
     async def claim_run(self, now: datetime, *, min_interval_seconds: float) -> bool:
-        """Whether a scheduled run may begin now: True for one caller in the interval, whichever process it runs in."""
+        """Whether a scheduled run may begin now: True for one caller in the interval, whichever process it runs in.
+
+        A claim of more than an interval ahead was made by a wrong clock, and holds nobody up.
+        """
         ...
 
 

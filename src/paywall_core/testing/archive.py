@@ -7,7 +7,7 @@ from uuid import UUID
 
 from paywall_core.effects import OrderEffect, SendAccessEmail
 from paywall_core.email_address import email_key
-from paywall_core.lifecycle import State
+from paywall_core.lifecycle import FulfillmentStatus, State
 from paywall_core.order import Order
 from paywall_core.policy import renewing_subscription_of
 from paywall_core.ports.operations import (
@@ -75,15 +75,18 @@ class InMemoryArchive(OrderArchive, OutboxArchive, InvariantWatch):
             acts=tuple(act for act in self._tables.operator_acts if act.order_id == order_id),
         )
 
-    async def open_sessions(self, *, placed_before: datetime, asked_before: datetime, limit: int) -> Sequence[str]:
+    async def open_sessions(
+        self, *, placed_after: datetime, placed_before: datetime, asked_before: datetime, limit: int
+    ) -> Sequence[str]:
         """Sessions of pending orders that nobody asked about since."""
         asked = self._store.provider_reads
         found = [
             (asked.get(session_id), order.created_at, session_id)
             for order in self._tables.orders.values()
             if order.state is State.PENDING
+            and order.fulfillment_status is FulfillmentStatus.PENDING
             and (session_id := order.facts.checkout_session_id) is not None
-            and order.created_at < placed_before
+            and placed_after < order.created_at < placed_before
         ]
         due = [one for one in found if one[0] is None or one[0] < asked_before]
         return [one[2] for one in sorted(due, key=lambda one: (one[0] or one[1], one[2]))[:limit]]

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from paywall_core.errors import DeliveryFailed, PaymentProviderUnavailable
-from paywall_core.events import CheckoutOpened, PaymentNotification
+from paywall_core.events import CheckoutOpened
 from paywall_core.money import Money
+from paywall_core.notification import PaymentNotification
 from paywall_core.ports.clock import Clock
 from paywall_core.ports.delivery import (
     AccessMessage,

@@ -10,8 +10,8 @@ from msgspec import structs
 from paywall_core.effects import Effect, due_at
 from paywall_core.email_address import email_key
 from paywall_core.errors import ConcurrentUpdate
-from paywall_core.events import PaymentNotification
 from paywall_core.lifecycle import State
+from paywall_core.notification import PaymentNotification
 from paywall_core.order import Change, HistoryEntry, Order
 from paywall_core.ports.unit_of_work import (
     Delivery,
@@ -260,7 +260,8 @@ class InMemoryReconciliationLog(ReconciliationLog):
     async def claim_run(self, now: datetime, *, min_interval_seconds: float) -> bool:
         """Whether a run may begin."""
         last = self._tables.reconciled.get("claimed")
-        if last is not None and now < last + timedelta(seconds=min_interval_seconds):
+        interval = timedelta(seconds=min_interval_seconds)
+        if last is not None and last - interval <= now < last + interval:
             return False
         self._tables.reconciled["claimed"] = now
         return True

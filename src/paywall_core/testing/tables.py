@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from paywall_core.effects import Effect
-from paywall_core.events import PaymentNotification
+from paywall_core.notification import PaymentNotification
 from paywall_core.order import HistoryEntry, Order
 from paywall_core.ports.unit_of_work import DeliveryStatus, OperatorAct
 from paywall_core.restore_challenge import RestoreChallenge

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from msgspec import Struct
 
+from paywall_core.effects import Effect, NoticeChannel, SendNotice
 from paywall_core.errors import DeliveryFailed
 from paywall_core.ports.clock import Clock, Randomness
 from paywall_core.ports.unit_of_work import (
@@ -123,9 +124,16 @@ class DeliverOutbox:
 
     def _after_failure(self, delivery: Delivery, failure: DeliveryFailed) -> Settlement:
         now = self._clock.now()
+        if failure.permanent and _is_said_elsewhere(delivery.effect):
+            return Settlement(status=DeliveryStatus.SKIPPED, at=now, error=failure.reason)
         if failure.permanent or delivery.attempt >= self._policy.max_attempts:
             return Settlement(status=DeliveryStatus.DEAD, at=now, error=failure.reason)
         wait = self._policy.delay(delivery.attempt, self._randomness.fraction())
         if failure.retry_after_seconds is not None:
             wait = max(wait, timedelta(seconds=failure.retry_after_seconds))
         return Settlement(status=DeliveryStatus.PENDING, at=now, due_at=now + wait, error=failure.reason)
+
+
+def _is_said_elsewhere(effect: Effect) -> bool:
+    """A notice in the chat: whoever blocked the bot wants none there, and the e-mail says the same."""
+    return isinstance(effect, SendNotice) and effect.channel is NoticeChannel.CHAT

@@ -2,8 +2,8 @@
 
 from msgspec import structs
 
-from paywall_core.errors import Conflict, DeliveryFailed, PaymentProviderUnavailable
-from paywall_core.events import PaymentNotification
+from paywall_core.errors import Conflict, DeliveryFailed, PaymentProviderUnavailable, RuleBroken
+from paywall_core.notification import PaymentNotification
 from paywall_core.ports.clock import Clock
 from paywall_core.ports.payments import PaymentLedger
 from paywall_core.ports.unit_of_work import UnitOfWorkFactory
@@ -38,7 +38,7 @@ class LookUpParked:
                 await self._record_payment(structs.replace(found, references=everything))
         except PaymentProviderUnavailable as error:
             raise DeliveryFailed(error.reason, retry_after_seconds=error.retry_after_seconds) from None
-        except Conflict as error:
+        except (Conflict, RuleBroken) as error:
             raise DeliveryFailed(str(error)) from None
         await self._set_aside_if_still_parked(parked.event_id or "")  # the parked have one
 

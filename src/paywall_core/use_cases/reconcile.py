@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from paywall_core.errors import ConcurrentUpdate, Conflict, PaymentProviderUnavailable, RuleBroken
-from paywall_core.events import PaymentNotification
+from paywall_core.notification import PaymentNotification
 from paywall_core.ports.clock import Clock
 from paywall_core.ports.directory import OrderDirectory
 from paywall_core.ports.operations import OrderArchive
@@ -36,7 +36,7 @@ _TRIES: Final = 3
 
 
 class Unapplied(Struct, frozen=True, kw_only=True):
-    """What could not be brought in, and why; it is tried again by the next run."""
+    """What could not be brought in, and why. An event is tried again by the next run, a session after six hours."""
 
     subject: str
     event_type: str
@@ -196,7 +196,10 @@ class Reconcile:
         """Sessions that stay open: should their events never be listed, the session itself still tells."""
         now = self._clock.now()
         while sessions := await self._archive.open_sessions(
-            placed_before=now - SESSION_AGE, asked_before=now - SESSION_INTERVAL, limit=_BATCH
+            placed_after=now - FIRST_LOOK_BACK,  # no method takes longer, and what is unknown then stays so
+            placed_before=now - SESSION_AGE,
+            asked_before=now - SESSION_INTERVAL,
+            limit=_BATCH,
         ):
             for session_id in sessions:
                 if await self._directory.claim_provider_read(

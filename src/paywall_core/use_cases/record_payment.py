@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from paywall_core.effects import LookUpEvent
 from paywall_core.errors import OrderNotFound, ReferencesDisagree
-from paywall_core.events import PaymentNotification
 from paywall_core.lifecycle import State
+from paywall_core.notification import PaymentNotification
 from paywall_core.order import Order, apply
 from paywall_core.ports.clock import Clock
 from paywall_core.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory

@@ -8,8 +8,9 @@ from msgspec import Struct, structs
 
 from paywall_core.activation_link import ActivationLinks
 from paywall_core.errors import PaymentProviderUnavailable, SessionNotFound
-from paywall_core.events import CheckoutCompleted, PaymentNotification
+from paywall_core.events import CheckoutCompleted
 from paywall_core.lifecycle import FulfillmentStatus, State
+from paywall_core.notification import PaymentNotification
 from paywall_core.policy import ACTIVATION_LINK_WINDOW
 from paywall_core.ports.clock import Clock
 from paywall_core.ports.directory import OrderDirectory, SessionRecord

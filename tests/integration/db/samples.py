@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import uuid4
 
-from paywall_core.events import Event, PaymentEvent, PaymentNotification, PaymentSucceeded, RefundUpdated
+from paywall_core.events import Event, PaymentEvent, PaymentSucceeded, RefundUpdated
 from paywall_core.facts import Mode, Period, RefundStatus, Terms
 from paywall_core.money import Money
+from paywall_core.notification import PaymentNotification
 from paywall_core.order import Order, apply
 from paywall_core.ports.directory import OrderDirectory
 from paywall_core.ports.operations import OrderArchive

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from paywall_core.effects import Effect, LookUpEvent, ReportSale, SendAccessEmail
-from paywall_core.events import CheckoutExpired, CheckoutOpened, TokenRotated
+from paywall_core.events import CheckoutExpired, CheckoutOpened, PaymentFailed, TokenRotated
 from paywall_core.lifecycle import State
 from paywall_core.order import Order, redeem
 from paywall_core.ports.operations import (
@@ -175,18 +175,22 @@ async def test_dossier_is_of_one_moment(store: Store, archive: OrderArchive) -> 
 
 
 async def test_open_sessions_are_given_the_longest_unasked_first(store: Store, archive: OrderArchive) -> None:
-    """Those of pending orders that are old enough; never asked about counts from when the order was placed."""
+    """Of pending orders, old enough and not too old, not failed; never asked about counts from when it was placed."""
     for minute, session in enumerate(["cs_a", "cs_b", "cs_c", "cs_d"]):
         order = await add(store, place(at=NOW + minute * MINUTE))
         await change(store, order, CheckoutOpened(session_id=session))
     await add(store, place())  # its session was never opened
     await change(store, await add(store, place()), paid_event("cs_paid"))
+    await change(store, await add(store, place()), PaymentFailed(payment_id="pi_failed", session_id="cs_failed"))
     for session, minute in (("cs_a", 30), ("cs_c", 20), ("cs_b", 40)):
         assert await store.directory.claim_provider_read(session, now=NOW + minute * MINUTE, min_interval_seconds=3.0)
 
-    async def ask(*, placed: int, asked: int, limit: int = 9) -> list[str]:
+    async def ask(*, placed: int, asked: int, limit: int = 9, after: int = -1) -> list[str]:
         placed_before, asked_before = NOW + placed * MINUTE, NOW + asked * MINUTE
-        return list(await archive.open_sessions(placed_before=placed_before, asked_before=asked_before, limit=limit))
+        found = await archive.open_sessions(
+            placed_after=NOW + after * MINUTE, placed_before=placed_before, asked_before=asked_before, limit=limit
+        )
+        return list(found)
 
     assert await ask(placed=60, asked=60) == ["cs_d", "cs_c", "cs_a", "cs_b"]
     assert await ask(placed=60, asked=60, limit=2) == ["cs_d", "cs_c"]
@@ -194,6 +198,7 @@ async def test_open_sessions_are_given_the_longest_unasked_first(store: Store, a
     assert await ask(placed=3, asked=60) == ["cs_c", "cs_a", "cs_b"]
     assert await ask(placed=1, asked=60) == ["cs_a"]
     assert await ask(placed=0, asked=60) == []
+    assert await ask(placed=60, asked=60, after=1) == ["cs_d", "cs_c"]
 
 
 async def write_outbox(store: Store, order: Order) -> list[Effect]:

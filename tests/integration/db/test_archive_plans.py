@@ -45,7 +45,7 @@ async def _dossier(database: Database, order_id: UUID) -> None:
 
 
 async def _open_sessions(database: Database, _: UUID) -> None:
-    await database.archive.open_sessions(placed_before=NOW, asked_before=NOW, limit=10)
+    await database.archive.open_sessions(placed_after=NOW - 60 * MINUTE, placed_before=NOW, asked_before=NOW, limit=10)
 
 
 async def _every_order(database: Database, order_id: UUID) -> None:

@@ -323,6 +323,14 @@ async def test_one_of_ten_begins_a_run(store: Store) -> None:
         assert await uow.reconciliation.cursor() == NOW
 
 
+async def test_claim_of_a_clock_that_ran_ahead_holds_nobody_up(store: Store) -> None:
+    """It was a year ahead, and is set right; a few minutes between two machines are no such thing."""
+    assert await claim(store, 365 * 24 * 60)
+    assert await claim(store, 0)
+    assert not await claim(store, -9.9)
+    assert not await claim(store, 9.9)
+
+
 async def test_claim_that_was_rolled_back_holds_nobody_up(store: Store) -> None:
     """The process that claimed and fell over has not begun."""
     async with store.unit_of_work() as uow:

@@ -10,9 +10,10 @@ from uuid import UUID, uuid4
 from entrypoints.container import Container
 from entrypoints.processes import opened
 from entrypoints.settings import Role, load_settings
-from paywall_core.events import PaymentEvent, PaymentNotification, PaymentSucceeded, RefundUpdated
+from paywall_core.events import PaymentEvent, PaymentSucceeded, RefundUpdated
 from paywall_core.facts import Period, RefundStatus
 from paywall_core.money import Money
+from paywall_core.notification import PaymentNotification
 from paywall_core.ports.unit_of_work import DeliveryStatus, Settlement
 from paywall_core.testing import FakeClock, FakeGateway
 from paywall_core.use_cases.activate_access import ActivateAccessCommand

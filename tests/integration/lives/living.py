@@ -20,8 +20,8 @@ from adapters.stripe.translate import USED_EVENT_TYPES
 from paywall_core.effects import NoticeKind, SendNotice
 from paywall_core.explanation import explain
 from paywall_core.notices import unwanted_because
+from tests.integration.lives.life import Life
 from tests.integration.lives.moves import Customer
-from tests.integration.lives.table import Life
 from tests.integration.lives.world import World, day
 
 _SOON: Final = timedelta(minutes=5)
@@ -97,6 +97,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         facts: all that is known, but for who redeemed.
         state: the state now.
+        recorded: the state on record, after the worker's sweep.
         access_until: until when access is good.
         because: the explanation's verdict.
         ids: Stripe's ids in it.
@@ -106,6 +107,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     facts: str
     state: str
+    recorded: str
     access_until: str
     because: str
     ids: frozenset[str]
@@ -252,6 +254,7 @@ class Living:
         return Outcome(
             facts=msgspec.json.encode(plain, order="sorted").decode(),
             state=explanation.state,
+            recorded=order.state,
             access_until=self._plain(witness, _iso(order.entitlement.access_until)),
             because=because,
             ids=frozenset(_SHORT.findall(because)),

@@ -13,8 +13,9 @@ import pytest_asyncio
 
 from paywall_core.testing import FakeClock
 from tests.integration.lives.conftest import EVERYTHING
+from tests.integration.lives.life import Life
 from tests.integration.lives.living import Arrival, Living, Outcome, Witness, misses
-from tests.integration.lives.table import LIVES, Life
+from tests.integration.lives.table import LIVES
 from tests.integration.lives.world import BEGIN, World, product_running, stripe_running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -93,6 +94,8 @@ def _differs(witness: Witness, expected: list[Outcome], found: list[Outcome], ow
             theirs, ours = getattr(natural, name), getattr(other, name)
             if theirs != ours:
                 wrong.append(f"{witness}: {name}\n    {ours}\n  and not\n    {theirs}")
+        if other.recorded != other.state or natural.recorded != natural.state:
+            wrong.append(f"{witness}: it is {other.state}, and on record {other.recorded}")
         wrong += [f"{witness}: explained by a stranger's {one}" for one in other.strangers | natural.strangers]
         if len(set(other.told)) != len(other.told):
             wrong.append(f"{witness}: told twice: {other.told}")

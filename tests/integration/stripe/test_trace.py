@@ -8,8 +8,9 @@ import structlog
 from adapters.stripe.ledger import StripeLedger
 from entrypoints.sandbox.stripe import StripeSandbox
 from paywall_core.errors import PaymentProviderUnavailable
-from paywall_core.events import ChargeRefunded, PaymentLinked, PaymentNotification
+from paywall_core.events import ChargeRefunded, PaymentLinked
 from paywall_core.facts import Mode
+from paywall_core.notification import PaymentNotification
 from paywall_core.testing import FakeClock
 from tests.integration.stripe.conftest import KEY, NOW, ORDER, Buy
 
@@ -84,8 +85,10 @@ async def test_money_back_of_a_one_time_purchase_leads_to_its_order(
     assert (found.order_id, links(found)) == (ORDER, [])
 
 
-async def test_what_is_not_ours_leads_nowhere(timed_stripe: StripeSandbox, ledger: StripeLedger, buy: Buy) -> None:
-    """The account sells other things, too: there the way ends, without an error."""
+async def test_what_names_no_order_of_ours_is_told_by_its_ids(
+    timed_stripe: StripeSandbox, ledger: StripeLedger, buy: Buy
+) -> None:
+    """The account sells other things, too; or somebody edited the metadata of a subscription that we know by its id."""
     await buy(Mode.SUBSCRIPTION)
     world = timed_stripe.engine.world
     for kind in world.kinds():
@@ -94,7 +97,11 @@ async def test_what_is_not_ours_leads_nowhere(timed_stripe: StripeSandbox, ledge
             if "metadata" in one:
                 one["metadata"] = {"order_id": "1001"}
     only(timed_stripe, "invoice")["parent"]["subscription_details"]["metadata"] = {}
-    assert await ledger.trace([only(timed_stripe, "charge")["id"]]) is None
+    found = await ledger.trace([only(timed_stripe, "charge")["id"]])
+    assert found is not None
+    assert found.order_id is None
+    assert only(timed_stripe, "subscription")["id"] in found.references
+    assert links(found) == [(only(timed_stripe, "payment_intent")["id"], only(timed_stripe, "invoice")["id"])]
 
 
 async def test_what_stripe_does_not_know_leads_nowhere_and_is_no_error(ledger: StripeLedger) -> None:

@@ -37,7 +37,9 @@ async def test_search_ends_after_a_dozen_calls() -> None:
     """However long the way, and though each step leads on to another."""
     endless = {f"pi_{n}": {"id": f"pi_{n}", "payment_intent": f"pi_{n + 1}"} for n in range(100)}
     books = Books(endless)
-    assert await books.trace().follow(["pi_0"], at=AT) is None
+    found = await books.trace().follow(["pi_0"], at=AT)
+    assert found is not None
+    assert found.order_id is None
     assert len(books.asked) == MOST_CALLS
     many = Books({})
     assert await many.trace().follow([f"re_{n}" for n in range(100)], at=AT) is None
@@ -45,14 +47,16 @@ async def test_search_ends_after_a_dozen_calls() -> None:
 
 
 async def test_ring_is_gone_round_once() -> None:
-    """Each object is asked for once."""
+    """Each object is asked for once; what names no order of ours is told by its ids, which we may know."""
     books = Books(
         {
             "ch_1": {"id": "ch_1", "payment_intent": "pi_1", "amount": 1, "amount_refunded": 0, "currency": "eur"},
             "pi_1": {"id": "pi_1", "latest_charge": "ch_1"},
         }
     )
-    assert await books.trace().follow(["ch_1", "ch_1"], at=AT) is None
+    found = await books.trace().follow(["ch_1", "ch_1"], at=AT)
+    assert found is not None
+    assert (found.order_id, found.references) == (None, ("ch_1", "pi_1"))
     assert books.asked == ["ch_1", "pi_1", "invoice of pi_1"]
 
 

@@ -154,14 +154,24 @@ async def test_portal_that_is_down_delays_the_notice(world: World) -> None:
     assert (await told(world, NoticeKind.PAYMENT_FAILED)).url == PORTAL
 
 
-async def test_failing_channel_is_retried_alone(world: World) -> None:
-    """The mail has gone out; the message in the chat is a dead letter for a human."""
+async def test_chat_that_is_closed_to_us_costs_no_mail_and_no_dead_letter(world: World) -> None:
+    """The mail has gone out; whoever blocked the bot is not told there, and nobody has to look at that."""
     started = await world.buy()
     await world.deliver_all()
     world.notice_chat.failure = DeliveryFailed("blocked", permanent=True)
     await world.learn(started, refund(RefundStatus.SUCCEEDED, 500))
-    assert await world.deliver_all() == [DeliveryStatus.DELIVERED, DeliveryStatus.DEAD]
+    assert await world.deliver_all() == [DeliveryStatus.DELIVERED, DeliveryStatus.SKIPPED]
     assert len(world.told) == 1
+    assert [row.error for row in world.rows(NoticeKind.REFUNDED)] == [None, "blocked"]
+
+
+async def test_address_that_is_refused_asks_for_a_human(world: World) -> None:
+    """Somebody may know the customer's right one."""
+    started = await world.buy()
+    await world.deliver_all()
+    world.notice_mailer.failure = DeliveryFailed("550 no such mailbox", permanent=True)
+    await world.learn(started, refund(RefundStatus.SUCCEEDED, 500))
+    assert await world.deliver_all() == [DeliveryStatus.DEAD, DeliveryStatus.DELIVERED]
 
 
 async def test_chat_is_the_one_of_whoever_redeemed(world: World) -> None:

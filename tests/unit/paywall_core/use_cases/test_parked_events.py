@@ -4,11 +4,13 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from paywall_core.errors import PaymentProviderUnavailable
-from paywall_core.events import ChargeRefunded, CheckoutOpened, PaymentLinked, PaymentNotification, RefundUpdated
+from paywall_core.events import ChargeRefunded, CheckoutOpened, PaymentLinked, RefundUpdated
 from paywall_core.facts import RefundStatus
 from paywall_core.lifecycle import State
+from paywall_core.notification import PaymentNotification
 from paywall_core.ports.unit_of_work import DeliveryStatus
 from paywall_core.testing import OutboxRow
 from paywall_core.use_cases.record_payment import LOOK_UP_DELAY, RecordedPayment
@@ -85,6 +87,19 @@ async def test_event_that_is_led_to_its_order_is_applied_and_its_row_delivered(w
     assert (stored.order_id, stored.set_aside_at) == (order.id, None)
     charge = ChargeRefunded(charge_id="ch_1", amount=eur(900), refunded_minor=900)
     assert (await world.record(world.say("evt_c", charge, references=("ch_1",)))).order_id == order.id
+
+
+async def test_ids_on_the_way_find_the_order_where_its_own_id_was_taken_away(world: World) -> None:
+    """Somebody edited the metadata at the provider: the refund still voids the invoice that we know."""
+    started = await world.subscribe()
+    paid = PaymentLinked(payment_intent_id="pi_1", payment_id="in_1")
+    await world.record(world.say("evt_link", paid, order_id=started.order_id, references=("in_1", "pi_1")))
+    await park(world)
+    found = leads_to(world, started)
+    world.ledger.traces["pi_invoice"] = structs.replace(found, order_id=None)
+    await deliver_later(world)
+    assert world.state(started) is State.REVOKED
+    assert look_up(world).status is DeliveryStatus.DELIVERED
 
 
 async def test_ids_of_the_parked_event_become_the_order_s_with_what_was_found(world: World) -> None:

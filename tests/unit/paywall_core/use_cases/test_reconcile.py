@@ -7,9 +7,10 @@ import pytest
 from msgspec import structs
 
 from paywall_core.errors import ConcurrentUpdate, PaymentProviderUnavailable
-from paywall_core.events import CheckoutOpened, PaymentNotification
+from paywall_core.events import CheckoutOpened
 from paywall_core.facts import RefundStatus
 from paywall_core.lifecycle import State
+from paywall_core.notification import PaymentNotification
 from paywall_core.ports.payments import ListedEvent
 from paywall_core.use_cases.reconcile import FIRST_LOOK_BACK, OVERLAP, SETTLED, Reconcile, Unapplied
 from paywall_core.use_cases.record_payment import RecordedPayment, RecordPayment

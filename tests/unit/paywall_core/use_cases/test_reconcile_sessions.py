@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from paywall_core.events import CheckoutExpired
-from paywall_core.use_cases.reconcile import SESSION_INTERVAL, Unapplied
+from paywall_core.events import CheckoutExpired, PaymentFailed
+from paywall_core.lifecycle import State
+from paywall_core.use_cases.reconcile import FIRST_LOOK_BACK, SESSION_INTERVAL, Unapplied
 
 from ..strategies import DAY  # noqa: TID252  - the tests' own package
 from .world import COMMAND, World
@@ -40,6 +41,25 @@ async def test_session_that_ran_out_is_recorded_so(world: World) -> None:
         None, CheckoutExpired(session_id=started.session_id), references=(started.session_id,)
     )
     assert (await world.reconcile()).moves == {"pending -> expired": 1}
+    world.clock.advance(DAY)
+    assert (await world.reconcile()).asked == 0
+
+
+async def test_session_whose_payment_failed_is_not_asked_about_for_ever(world: World) -> None:
+    """A delayed method did not go through: the order stays pending, and nothing more is to come."""
+    started = await world.start(COMMAND)
+    failed = PaymentFailed(payment_id="pi_1", session_id=started.session_id)
+    await world.record(world.say("evt_failed", failed, order_id=started.order_id))
+    assert world.state(started) is State.PENDING
+    world.clock.advance(DAY)
+    assert (await world.reconcile()).asked == 0
+
+
+async def test_session_that_the_provider_never_ends_is_given_up_after_a_month(world: World) -> None:
+    """Of another account, for example: it would be asked about four times a day for ever."""
+    await world.start(COMMAND)
+    world.clock.advance(FIRST_LOOK_BACK - HOUR)
+    assert (await world.reconcile()).asked == 1
     world.clock.advance(DAY)
     assert (await world.reconcile()).asked == 0
 

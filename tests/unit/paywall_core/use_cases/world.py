@@ -9,15 +9,11 @@ from msgspec import structs
 from paywall_core.access_token import AccessTokens
 from paywall_core.activation_link import ActivationLinks
 from paywall_core.effects import NoticeKind, SendNotice
-from paywall_core.events import (
-    CheckoutCompleted,
-    PaymentEvent,
-    PaymentNotification,
-    PaymentSucceeded,
-)
+from paywall_core.events import CheckoutCompleted, PaymentEvent, PaymentSucceeded
 from paywall_core.facts import Period
 from paywall_core.lifecycle import State
 from paywall_core.locales import Locales
+from paywall_core.notification import PaymentNotification
 from paywall_core.one_time_code import OneTimeCodes
 from paywall_core.operator import Operator
 from paywall_core.order import Order

@@ -23,7 +23,7 @@ _PARTIAL = {
     "ix_orders_open_sessions": (
         "orders",
         ["provider_read_at", "created_at", "checkout_session_id"],
-        "state = 'pending' AND checkout_session_id IS NOT NULL",
+        "state = 'pending' AND fulfillment_status = 'pending' AND checkout_session_id IS NOT NULL",
     ),
     "ix_orders_shut_out": ("orders", ["access_until"], "state NOT IN ('token_issued', 'active')"),
     "ix_orders_unpaid": ("orders", ["first_paid_at", "id", "state"], f"{_LIVE} AND first_paid_at IS NULL"),
