@@ -29,6 +29,7 @@ nox.options.sessions = ["lint", "types", "imports", "generated", "core_wheel", "
 ROOT = Path(__file__).parent
 CHROMIUM = Path("/usr/bin/chromium")
 CONSTRAINTS = ("-c", "constraints.txt")
+WORKERS = "4"  # two for each core of a small machine: half of its time such a test waits for a server or a browser
 EVERYTHING_ELSE = ("tests/unit/adapters", "tests/unit/entrypoints", "tests/integration", "tests/packaging")
 SHARED = ROOT / ".nox" / "environment" / ("Scripts" if sys.platform == "win32" else "bin")
 
@@ -91,7 +92,7 @@ def core_coverage(session: nox.Session) -> None:
 def pages(session: nox.Session) -> None:
     """What a customer sees, in a real browser."""
     _need_chromium(session)
-    _run(session, "pytest", "-n", "2", "tests/pages", *session.posargs)
+    _run(session, "pytest", "-n", WORKERS, "tests/pages", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["environment"])
@@ -104,7 +105,7 @@ def lives(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["environment"])
 def tests(session: nox.Session) -> None:
     """Everything else: units, and the adapters on SQLite, PostgreSQL and real protocols."""
-    _run(session, "pytest", "-n", "2", *(session.posargs or EVERYTHING_ELSE))
+    _run(session, "pytest", "-n", WORKERS, *(session.posargs or EVERYTHING_ELSE))
 
 
 @nox.session
@@ -133,7 +134,7 @@ def screenshots(session: nox.Session) -> None:
     pictures = ROOT / "docs" / "images"
     pictures.mkdir(exist_ok=True)
     session.env["PAYWALL_SCREENSHOTS"] = str(pictures)
-    _run(session, "pytest", "-n", "2", "tests/pages", *session.posargs)
+    _run(session, "pytest", "-n", WORKERS, "tests/pages", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["environment"])

@@ -16,15 +16,13 @@ from entrypoints.cli.questions import Question
 from entrypoints.cli.running import NotDone, operate
 from entrypoints.settings import Role
 from paywall_core.errors import IllegalTransition
-from paywall_core.events import AccessReinstated, AccessRevoked, Event, LinkResent
 from paywall_core.explanation import explain
 from paywall_core.lifecycle import State
 from paywall_core.operator import Operator
-from paywall_core.order import Order, apply
 
 if TYPE_CHECKING:
     from entrypoints.container import Container
-    from paywall_core.use_cases.operate_order import OperatedOrder
+    from paywall_core.use_cases.operate_order import OperatedOrder, OperateOrder
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -70,14 +68,6 @@ class ActDocument(Struct, frozen=True, kw_only=True):
     owed: Sequence[str]
 
 
-class _Foreseen(Struct, frozen=True, kw_only=True):
-    order: Order
-    before: State
-    after: State
-    because: str
-    owed: tuple[str, ...]
-
-
 def _options(command: _F) -> _F:
     for option in (
         options.as_json,
@@ -114,85 +104,60 @@ def resend(**given: Any) -> None:
 def _perform(act: Act, *, query: Question, by: str | None, why: str, yes: bool, dry_run: bool, as_json: bool) -> None:
     operator = options.operator_of(by, why)
 
-    async def foresee(container: "Container") -> _Foreseen:
-        return _foresee(act, await questions.the_one(container, query), operator, container.clock().now())
+    async def foresee(container: "Container") -> "tuple[OperatedOrder, datetime]":
+        order = await questions.the_one(container, query)
+        return await _guarded(act, _use_case(container, act).foresee(order.id, operator)), container.clock().now()
 
-    foreseen = operate(Role.OPERATOR, foresee)
+    foreseen, now = operate(Role.OPERATOR, foresee)
     order_id = foreseen.order.id
-    _show(act, foreseen, operator, err=as_json)
+    _show(act, foreseen, operator, now, err=as_json)
     if dry_run:
         if as_json:
-            print_json(_document(act, foreseen, operator, done=False))
+            print_json(_document(act, foreseen, operator, now, done=False))
         return
     if not yes:
         options.confirm(f"{act.capitalize()} it?" if act is not Act.RESEND else "Send it?")
 
     async def perform(container: "Container") -> "tuple[OperatedOrder, datetime]":
-        try:
-            return await _use_case(container, act)(order_id, operator), container.clock().now()
-        except IllegalTransition as error:
-            raise NotDone(_illegal(act, error.state)) from error
+        return await _guarded(act, _use_case(container, act)(order_id, operator)), container.clock().now()
 
+    # The order is as it was a moment ago, or somebody was quicker: what is told is what became of it.
     done, now = operate(Role.OPERATOR, perform)
     if as_json:
-        # The order is as it was a moment ago, or somebody was quicker: what is told is what became of it.
-        foreseen = _Foreseen(
-            order=done.order,
-            before=done.before,
-            after=done.order.state,
-            because=explain(done.order, now).because,
-            owed=foreseen.owed,
-        )
-        print_json(_document(act, foreseen, operator, done=True))
+        print_json(_document(act, done, operator, now, done=True))
     else:
         say(Text.assemble(f"{_DONE[act]}: ", _move(done.before, done.order.state), "."))
 
 
-def _use_case(container: "Container", act: Act) -> "Callable[[UUID, Operator], Awaitable[OperatedOrder]]":
+def _use_case(container: "Container", act: Act) -> "OperateOrder":
     if act is Act.REVOKE:
         return container.revoke_access()
     return container.reinstate_access() if act is Act.REINSTATE else container.resend_link()
 
 
-def _foresee(act: Act, order: Order, operator: Operator, now: datetime) -> _Foreseen:
-    """What the act would come to.
+async def _guarded(act: Act, acting: "Awaitable[OperatedOrder]") -> "OperatedOrder":
+    """The act.
 
     Raises:
         NotDone: the order's state does not allow it.
     """
     try:
-        change = apply(order, _event(act, order, operator, now), now=now, cause=operator.cause)
+        return await acting
     except IllegalTransition as error:
         raise NotDone(_illegal(act, error.state)) from error
-    return _Foreseen(
-        order=order,
-        before=order.state_at(now),
-        after=change.order.state,
-        because=explain(change.order, now).because,
-        owed=tuple(effect.key for effect in change.effects),
-    )
-
-
-def _event(act: Act, order: Order, operator: Operator, now: datetime) -> Event:
-    """As the use case would make it."""
-    if act is Act.RESEND:
-        return LinkResent(number=order.facts.links_resent + 1, by=operator.by, why=operator.why, at=now)
-    word = AccessRevoked if act is Act.REVOKE else AccessReinstated
-    number = 1 if order.facts.operator is None else order.facts.operator.number + 1
-    return word(number=number, by=operator.by, why=operator.why, at=now)
 
 
 def _illegal(act: Act, state: str) -> str:
     return f"{_ILLEGAL[act]}: the order is {state}"
 
 
-def _show(act: Act, foreseen: _Foreseen, operator: Operator, *, err: bool) -> None:
+def _show(act: Act, foreseen: "OperatedOrder", operator: Operator, now: datetime, *, err: bool) -> None:
     """What will happen, before it does."""
     order = foreseen.order
     fields: list[tuple[str, str | Text]] = [
         (act, f"{order.id} ({order.plan})"),
-        ("state", _move(foreseen.before, foreseen.after)),
-        ("because", foreseen.because),
+        ("state", _move(foreseen.before, order.state)),
+        ("because", explain(order, now).because),
         ("by", operator.by),
         ("why", operator.why),
     ]
@@ -206,15 +171,16 @@ def _move(before: State, after: State) -> Text:
     return state_text(after) if before is after else Text.assemble(state_text(before), " -> ", state_text(after))
 
 
-def _document(act: Act, foreseen: _Foreseen, operator: Operator, *, done: bool) -> ActDocument:
+def _document(act: Act, operated: "OperatedOrder", operator: Operator, now: datetime, *, done: bool) -> ActDocument:
+    order = operated.order
     return ActDocument(
-        order_id=foreseen.order.id,
+        order_id=order.id,
         act=act,
         by=operator.by,
         why=operator.why,
         done=done,
-        before=foreseen.before,
-        after=foreseen.after,
-        because=foreseen.because,
-        owed=foreseen.owed,
+        before=operated.before,
+        after=order.state,
+        because=explain(order, now).because,
+        owed=operated.owed,
     )

@@ -31,7 +31,7 @@ async def test_operator_revokes_and_reinstates_with_who_and_why(world: World) ->
     started = await world.buy()
     await world.redeem(started, 5)
     revoked = await world.revoke(started.order_id, ANNA)
-    assert revoked == OperatedOrder(order=world.order(started.order_id), before=State.ACTIVE)
+    assert revoked == OperatedOrder(order=world.order(started.order_id), before=State.ACTIVE, owed=())
     assert not (await world.status(5)).is_paid
     at = world.clock.now()
     assert last(world, started) == (
@@ -136,11 +136,30 @@ async def test_link_of_what_is_unpaid_over_or_revoked_is_not_sent_again(world: W
         assert world.order(started.order_id).facts.links_resent == 0
 
 
+async def test_foreseen_act_is_what_it_would_be_and_changes_nothing(world: World) -> None:
+    """The state, what would go out, and a refusal, as in earnest."""
+    started = await world.buy()
+    before = world.order(started.order_id), list(world.store.outbox)
+    foreseen = await world.resend.foresee(started.order_id, ANNA)
+    revoked = await world.revoke.foresee(started.order_id, ANNA)
+    assert (revoked.before, revoked.order.state) == (State.TOKEN_ISSUED, State.REVOKED)
+    with pytest.raises(IllegalTransition):
+        await world.reinstate.foresee(started.order_id, ANNA)
+    assert (world.order(started.order_id), list(world.store.outbox)) == before
+    assert await world.resend(started.order_id, ANNA) == foreseen
+    assert foreseen.owed == (
+        f"access_email:{started.order_id}:1:resend-1",
+        f"activation_message:{started.order_id}:1:resend-1",
+    )
+
+
 async def test_act_on_an_unknown_order_says_so(world: World) -> None:
     """A mistyped id."""
     for act in (world.revoke, world.reinstate, world.resend):
         with pytest.raises(OrderNotFound):
             await act(UUID(int=1), ANNA)
+        with pytest.raises(OrderNotFound):
+            await act.foresee(UUID(int=1), ANNA)
 
 
 def test_operator_says_who_and_why() -> None:
