@@ -8,6 +8,13 @@
     nox -s screenshots  docs/images, taken anew by the page tests
     nox -s benchmark    can anybody tell by the clock whether an address has paid?
     nox -s lives        every life of a payment in every order of its events, and a thousand orders without webhooks
+    nox -s simulate -- --seed N    one simulated history; without a seed, a thousand; `--histories N`: so many
+    nox -s small_worlds    every order of every small set of events, and every two use cases at once
+    nox -s planted      how soon is each planted defect found?
+    nox -s crashes      real processes killed under load, by the hundred
+    nox -s hostile      many more hostile inputs
+    nox -s fuzz         hostile inputs guided by coverage; `-- --seconds N`
+    nox -s mutation     does a test fail for each small change of the core?
     nox -s messages     the catalogues of what customers read, brought in step with the code
 
 The checks share the environment of the session `environment`, so that its packages are installed once. With uv each
@@ -51,7 +58,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["environment"])
 def types(session: nox.Session) -> None:
     """Strict types, in the tests too."""
-    _run(session, "mypy", "src", "tests", "scripts", "packaging", "benchmarks", "noxfile.py")
+    _run(session, "mypy", "src", "tests", "scripts", "packaging", "benchmarks", "fuzz", "mutation", "noxfile.py")
 
 
 @nox.session(venv_backend="none", requires=["environment"])
@@ -100,6 +107,53 @@ def lives(session: nox.Session) -> None:
     """The table of lives with every variation, and 1,000 orders reconciled. Not part of the checks."""
     session.env["PAYWALL_LIVES"] = "all"
     _run(session, "pytest", "-n", "2", "-s", "tests/integration/lives", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def simulate(session: nox.Session) -> None:
+    """Simulated histories; see docs/correctness.md. Not part of the checks, which run two thousand of them."""
+    _run(session, "python", "-m", "tests.integration.simulation", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def small_worlds(session: nox.Session) -> None:
+    """All interleavings of small worlds, and all pairs of use cases at every statement. Not part of the checks."""
+    session.env["PAYWALL_SMALL_WORLDS"] = "all"
+    _run(session, "pytest", "-n", "2", "tests/integration/small_worlds", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def planted(session: nox.Session) -> None:
+    """The first history that finds each planted defect. Not part of the checks, which know the seeds."""
+    _run(session, "python", "-m", "tests.integration.planted", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def crashes(session: nox.Session) -> None:
+    """Real processes, databases and connections killed at random under load, for minutes. Not part of the checks."""
+    session.env["PAYWALL_CRASHES"] = "all"
+    _run(session, "pytest", "-n", "2", "tests/integration/crashes", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def hostile(session: nox.Session) -> None:
+    """Hostile inputs, many more than the checks try."""
+    session.env["PAYWALL_HOSTILE"] = "all"
+    _run(session, "pytest", "-n", "2", "tests/integration/hostile", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Hostile inputs guided by the coverage of our own code (Linux, CPython). Not part of the checks."""
+    groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test", "fuzz")
+    session.install("-e", ".[sandbox]", *groups, *CONSTRAINTS)
+    session.run("python", "fuzz/run.py", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def mutation(session: nox.Session) -> None:
+    """Small changes of the core, one at a time: each must make a test fail. Not part of the checks: half an hour."""
+    _run(session, "python", "-m", "mutation.run", "--processes", "2", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["environment"])

@@ -1,7 +1,7 @@
-"""What the worker does by the clock, beside the outbox: sweep, reconcile, watch, forget. Each in a round of its own.
+"""What the worker does by the clock, beside the outbox: sweep, hasten, reconcile, watch, forget.
 
-A chore that fails is logged and comes again; none keeps another from its turn. All of them may run in any number of
-workers at once.
+Each has a round of its own. A chore that fails is logged and comes again; none keeps another from its turn. All of them
+may run in any number of workers at once.
 """
 
 import asyncio
@@ -57,6 +57,16 @@ def sweeping(sweep: SweepLapsed, *, every_seconds: float) -> Chore:
             )
 
     return Chore(name="sweep", every_seconds=every_seconds, do=do)
+
+
+def hastening(hasten: Batch, *, every_seconds: float) -> Chore:
+    """Make due what a clock that ran ahead put off, and say so: nothing else puts anything off for so long."""
+
+    async def do(stop: asyncio.Event) -> None:
+        while not stop.is_set() and (count := await hasten()):
+            _log.warning("hasten.done", rows=count, hint="a machine's clock ran ahead; are they all right now?")
+
+    return Chore(name="hasten", every_seconds=every_seconds, do=do)
 
 
 def forgetting(name: str, forget: Batch, *, every_seconds: float) -> Chore:

@@ -31,7 +31,7 @@ from adapters.stripe.portal import StripeCustomerPortal
 from adapters.stripe.webhook import StripeWebhook
 from adapters.tracking.meta import MetaConversions
 from adapters.tracking.mobi_slon import MobiSlonTracker
-from entrypoints.chores import Chore, forgetting, reconciling, sweeping, watching
+from entrypoints.chores import Chore, forgetting, hastening, reconciling, sweeping, watching
 from entrypoints.setting_values import RateSetting
 from entrypoints.settings import Settings
 from entrypoints.worker import Worker
@@ -50,6 +50,7 @@ from paywall_core.use_cases.deliver_outbox import DeliverOutbox, RetryPolicy
 from paywall_core.use_cases.deliveries import Channels, Deliveries
 from paywall_core.use_cases.forget_challenges import ForgetChallenges
 from paywall_core.use_cases.forget_tracking import ForgetTracking
+from paywall_core.use_cases.hasten_deliveries import HastenDeliveries
 from paywall_core.use_cases.look_up_parked import LookUpParked
 from paywall_core.use_cases.operate_order import ReinstateAccess, ResendLink, RevokeAccess
 from paywall_core.use_cases.prepare_notices import NoticeChannels, Notices
@@ -64,6 +65,7 @@ from paywall_core.use_cases.track_event import TrackAd, TrackFunnel
 
 _REDIS_SECONDS: Final = 2.0
 _SWEEP_SECONDS: Final = 30.0
+_HASTEN_SECONDS: Final = 60.0
 _FORGET_SECONDS: Final = 60.0
 
 
@@ -157,6 +159,7 @@ def _chores(
     settings: Settings,
     *,
     sweep: SweepLapsed,
+    hasten: HastenDeliveries,
     forget_challenges: ForgetChallenges,
     forget_tracking: ForgetTracking,
     reconcile: Reconcile,
@@ -165,6 +168,7 @@ def _chores(
     """What the worker does by the clock."""
     every = [
         sweeping(sweep, every_seconds=_SWEEP_SECONDS),
+        hastening(hasten, every_seconds=_HASTEN_SECONDS),
         watching(check_invariants),
         forgetting("forget_challenges", forget_challenges, every_seconds=_FORGET_SECONDS),
         forgetting("forget_tracking", forget_tracking, every_seconds=_FORGET_SECONDS),
@@ -333,13 +337,17 @@ class Container(containers.DeclarativeContainer):
     deliveries = providers.Singleton(
         Deliveries, channels=channels, notices=notices, look_up=look_up_parked, links=links, codes=codes
     )
+    retry_policy = providers.Singleton(RetryPolicy)
     deliver_outbox = providers.Singleton(
         DeliverOutbox,
         unit_of_work=unit_of_work,
         deliveries=deliveries,
         clock=clock,
         randomness=randomness,
-        policy=RetryPolicy(),
+        policy=retry_policy,
+    )
+    hasten_deliveries = providers.Singleton(
+        HastenDeliveries, unit_of_work=unit_of_work, clock=clock, policy=retry_policy
     )
 
     bot_url = providers.Callable(lambda s: f"{s.bot.link_base}/{s.bot.username}", settings)
@@ -352,6 +360,7 @@ class Container(containers.DeclarativeContainer):
             _chores,
             settings,
             sweep=sweep_lapsed,
+            hasten=hasten_deliveries,
             forget_challenges=forget_challenges,
             forget_tracking=forget_tracking,
             reconcile=reconcile,

@@ -19,10 +19,16 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, *, host: str, port: int) -> AsyncIterator[str]:
+async def serving(app: ASGIApp, *, host: str, port: int, date_header: bool = True) -> AsyncIterator[str]:
     """Serve an application while the block runs; gives its origin (`http://host:port`), also for port 0.
 
     On leaving, no new request is taken, and those in flight have ten seconds to finish.
+
+    Args:
+        app: the application.
+        host: the address to listen on.
+        port: 0 is any free one.
+        date_header: whether answers are dated by the machine's clock; not where the application dates them itself.
 
     Raises:
         OSError: the address is taken or is not ours.
@@ -37,6 +43,7 @@ async def serving(app: ASGIApp, *, host: str, port: int) -> AsyncIterator[str]:
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=date_header,
         proxy_headers=False,
         lifespan="on",
         ws="none",

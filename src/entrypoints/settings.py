@@ -270,6 +270,7 @@ class _Reader:
         if not text:
             return _empty(parse)
         try:
+            text.encode()  # bytes of the environment that are no UTF-8 come as surrogates, which nothing can send on
             return parse(text)
         except (ValueError, InvalidInput):
             raise SettingError(f"{name} is malformed: it should be {_meaning(parse)}") from None

@@ -155,5 +155,17 @@ def due_at(effect: Effect, now: datetime) -> datetime:
     return now if earliest is None else max(now, earliest)
 
 
+REMINDER_KEYS: Final = f"notice:{NoticeKind.ENDS_SOON}:"
+"""How the keys of reminders begin: they alone are meant for a day to come, and may rightly be due far ahead."""
+
+
+def due_after_all(effect: Effect, now: datetime) -> datetime:
+    """When an effect may go out that a clock that ran ahead has put off: a reminder on its day, all else now.
+
+    A look-up's `not_before` came from that same clock; a reminder's follows from what was paid for.
+    """
+    return due_at(effect, now) if effect.key.startswith(REMINDER_KEYS) else now
+
+
 def _resendable(key: str, resend: int) -> str:
     return f"{key}:resend-{resend}" if resend else key

@@ -51,7 +51,9 @@ class RestoreChallenge(Struct, frozen=True, kw_only=True):
 
     def is_open(self, now: datetime) -> bool:
         """Whether an answer may still be compared."""
-        return not self.spent and self.tries < MAX_TRIES and now < self.issued_at + CODE_LIFETIME
+        # Issued later than now: by a clock that ran ahead. Nobody knows how old it is.
+        is_fresh = self.issued_at <= now + RESEND_INTERVAL and now < self.issued_at + CODE_LIFETIME
+        return not self.spent and self.tries < MAX_TRIES and is_fresh
 
     def tried(self) -> "RestoreChallenge":
         """After one more answer."""
@@ -70,7 +72,9 @@ def next_challenge(
     Raises:
         CodeRequestedTooSoon: the last code is too young, or there were too many in the last hour.
     """
-    issued = tuple(at for at in (previous.issued if previous else ()) if now < at + _HOUR)
+    # A code that was issued later than now was issued by a clock that ran ahead: it holds nobody up.
+    before = previous.issued if previous else ()
+    issued = tuple(at for at in before if now < at + _HOUR and at <= now + RESEND_INTERVAL)
     free_at = max(
         [at + RESEND_INTERVAL for at in issued[-1:]]
         + [at + _HOUR for at in issued[-MAX_CODES_PER_HOUR:][:1] if len(issued) >= MAX_CODES_PER_HOUR],

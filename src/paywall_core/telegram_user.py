@@ -3,4 +3,4 @@
 from typing import Final
 
 MAX_TELEGRAM_ID: Final = 2**53 - 1
-"""Telegram promises at most 52 significant bits for a user's id."""
+"""The largest whole number that all readers of JSON keep exactly. Telegram promises 52 bits at most: one bit less."""

@@ -12,10 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import asyncpg
+import msgspec
 import pytest
 
 from adapters.db.database import Database
 from adapters.db.migrate import migrate
+from tests.integration.simulation.coverage import Coverage
 
 
 @pytest.fixture(scope="session")
@@ -104,3 +106,20 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     database = Database(database_url)
     yield database
     await database.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was enumerated and simulated, by the tests that say so (`record_property`), wherever they ran."""
+    said = [item for report in terminalreporter.getreports("passed") for item in report.user_properties]
+    counted = [str(value) for name, value in said if name == "evidence"]
+    simulated = [str(value) for name, value in said if name == "simulation"]
+    if counted or simulated:
+        terminalreporter.section("evidence")
+    for line in counted:
+        terminalreporter.line(line)
+    if simulated:
+        total = Coverage()
+        for one in simulated:
+            total.add(msgspec.json.decode(one, type=Coverage))
+        for line in total.report():
+            terminalreporter.line(line)

@@ -26,6 +26,7 @@ PLANTED = [
     ("adapters/http/app.py", "adapters.db.engine", "adapters do not import each other"),
     ("adapters/i18n/__init__.py", "adapters.bot.words", "adapters do not import each other"),
     ("paywall_core/money.py", "sqlalchemy", "the core needs the standard library and msgspec"),
+    ("paywall_core/testing/store.py", "hypothesis", "only the state machine for tests knows Hypothesis"),
     ("entrypoints/processes.py", "dependency_injector", "only the composition root knows dependency-injector"),
     ("entrypoints/processes.py", "entrypoints.sandbox.troubles", "no product code knows the sandbox"),
 ]

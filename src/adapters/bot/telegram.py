@@ -13,6 +13,8 @@ from aiogram.methods.base import TelegramType
 from aiogram.types import Update
 from pydantic import ValidationError
 
+from adapters.bot.batches import RawUpdate, take_apart
+
 _OK: Final = 200
 _log = structlog.stdlib.get_logger("paywall.bot")
 
@@ -35,8 +37,21 @@ def read_update(document: Any, bot: Bot) -> Update | None:
         return Update.model_validate(document, context={"bot": bot})
     except ValidationError as error:
         places = [".".join(map(str, one["loc"])) for one in error.errors(include_input=False, include_context=False)]
-        _log.warning("bot.update_not_understood", update_id=update_id, places=places)
-        return Update.model_validate({"update_id": update_id}, context={"bot": bot})
+        return _passed_over(update_id, bot, places)
+
+
+def _read_raw(raw: RawUpdate, bot: Bot) -> Update | None:
+    """As `read_update`; one whose very JSON nobody can read (nested too deeply, half a character) is empty, too."""
+    try:
+        return read_update(msgspec.json.decode(raw.text), bot)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None if raw.update_id is None else _passed_over(raw.update_id, bot, [])
+
+
+def _passed_over(update_id: int, bot: Bot, places: list[str]) -> Update:
+    """Nothing but its id; `places`: of what was not understood, where that is known."""
+    _log.warning("bot.update_not_understood", update_id=update_id, places=places)
+    return Update.model_validate({"update_id": update_id}, context={"bot": bot})
 
 
 class _Session(AiohttpSession):
@@ -59,21 +74,10 @@ class _Session(AiohttpSession):
             return super().check_response(bot=bot, method=method, status_code=status_code, content=content)
         except ClientDecodeError as error:
             if isinstance(method, GetUpdates) and status_code == _OK:
-                updates = _updates(content, bot)
-                if updates is not None:
+                batch = take_apart(content)
+                if batch is not None:
+                    read = [_read_raw(raw, bot) for raw in batch]
+                    updates = [update for update in read if update is not None]
                     return Response[TelegramType].model_construct(ok=True, result=updates)
             original = ValueError(type(error.original).__name__)
             raise ClientDecodeError(error.message, original, f"{len(content)} characters") from None
-
-
-def _updates(content: str, bot: Bot) -> list[Update] | None:
-    """Updates, one by one; None when there is no list of them."""
-    try:
-        document: Any = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeError):
-        return None
-    given = document.get("result") if isinstance(document, dict) else None
-    if not isinstance(given, list):
-        return None
-    read = [read_update(one, bot) for one in given]
-    return [update for update in read if update is not None]

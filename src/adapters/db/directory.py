@@ -37,6 +37,7 @@ _CLAIM_READ: Final = (
         or_(
             orders.c.provider_read_at.is_(None),
             orders.c.provider_read_at <= bindparam("not_after", type_=Moment()),
+            orders.c.provider_read_at > bindparam("not_yet", type_=Moment()),
         ),
     )
     .values(provider_read_at=bindparam("read_at", type_=Moment()))
@@ -90,6 +91,7 @@ class SqlOrderDirectory(OrderDirectory):
         parameters = {
             "session_id": session_id,
             "not_after": now - timedelta(seconds=min_interval_seconds),
+            "not_yet": now + timedelta(seconds=min_interval_seconds),
             "read_at": now,
         }
         async with self._writing.begin() as connection:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, not_, null, select, update
+from sqlalchemy import and_, bindparam, not_, null, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.db.rows import decode_effect, outbox_row
-from adapters.db.schema import DUE, outbox
-from paywall_core.effects import Effect
+from adapters.db.schema import DUE, PUT_OFF, outbox
+from paywall_core.effects import Effect, due_after_all
 from paywall_core.ports.unit_of_work import (
     Delivery,
     DeliveryStatus,
@@ -129,3 +129,38 @@ class SqlOutbox(OutboxRepository):
             )
             self.has_enqueued = True
         return retried
+
+    async def hasten(self, *, now: datetime, due_after: datetime, limit: int) -> int:
+        """Make rows due that were put off; each has its own time to be due at, and its own past."""
+        put_off = (
+            select(outbox.c.key, outbox.c.effect, outbox.c.created_at, outbox.c.first_due_at)
+            .where(PUT_OFF, outbox.c.due_at > due_after)
+            .order_by(outbox.c.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        found = (await self._connection.execute(put_off)).all()
+        if not found:
+            return 0
+        hastened = [
+            {
+                "of": row.key,
+                "due": (due := due_after_all(decode_effect(row.effect), now)),
+                "owed": due if due > now else min(row.first_due_at, now),
+                "written": min(row.created_at, now),
+            }
+            for row in found
+        ]
+        await self._connection.execute(
+            update(outbox)
+            .where(outbox.c.key == bindparam("of"))
+            .values(
+                due_at=bindparam("due"),
+                first_due_at=bindparam("owed"),
+                created_at=bindparam("written"),
+                lease_id=null(),
+            ),
+            hastened,
+        )
+        self.has_enqueued |= any(times["due"] <= now for times in hastened)
+        return len(hastened)

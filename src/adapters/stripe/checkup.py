@@ -6,15 +6,13 @@ Everything is only read. What Stripe says is never repeated: its messages may qu
 import asyncio
 import re
 from collections.abc import Awaitable, Mapping, Sequence
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import stripe
 
-from adapters.stripe.connection import StripeConnection
+from adapters.stripe.connection import StripeConnection, date_of
 from adapters.stripe.shapes import StripeDocument
 from adapters.stripe.translate import USED_EVENT_TYPES
 from paywall_core.ports.checkup import Checkup, Finding, Verdict
@@ -289,14 +287,9 @@ class _Questions:
         await self._connection.close()
 
     def _look_at(self, headers: Mapping[str, str] | None) -> None:
-        date = {name.lower(): value for name, value in (headers or {}).items()}.get("date", "")
-        try:
-            told = parsedate_to_datetime(date)
-        except ValueError:
-            return
-        if self.skew_seconds is None:
-            aware = told if told.tzinfo is not None else told.replace(tzinfo=UTC)
-            self.skew_seconds = (self._clock.now() - aware).total_seconds()
+        told = date_of(headers or {})
+        if told is not None and self.skew_seconds is None:
+            self.skew_seconds = (self._clock.now() - told).total_seconds()
 
 
 class _OddError(Exception):

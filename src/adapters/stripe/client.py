@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 from stripe.params.checkout import SessionCreateParams
 
-from adapters.stripe.connection import StripeConnection, answer
+from adapters.stripe.connection import StripeConnection, answer, answer_at
 from adapters.stripe.shapes import id_of, text, whole
 from adapters.stripe.translate import notification_of_session
 from paywall_core.errors import InvalidPayload, PaymentProviderUnavailable
@@ -29,7 +29,7 @@ class StripePaymentGateway(PaymentGateway):
         api_base: another address than Stripe's own, or None.
         prices: from a plan's name to the id of its price.
         public_base_url: where Stripe sends the customer back to.
-        clock: for the moment at which a session was read, and the age of a price.
+        clock: for the age of a price, and for the moment at which a session was read where Stripe does not say it.
         timeout_seconds: for one attempt; there are up to three.
     """
 
@@ -63,11 +63,14 @@ class StripePaymentGateway(PaymentGateway):
 
     async def read_checkout(self, session_id: str) -> PaymentNotification:
         """What Stripe says of a session now; with its invoice, so that a lost webhook costs no paid time."""
-        session = await answer(
+        session, said_at = await answer_at(
             self._stripe.client().v1.checkout.sessions.retrieve_async(session_id, {"expand": ["invoice"]})
         )
+        # It may become the moment of payment for good. Where no `Date` can be read (a proxy may drop it), our clock
+        # tells it: a customer who paid is let in, and a clock that runs wrong costs at most what it is wrong by.
+        read_at = self._clock.now() if said_at is None else said_at
         try:
-            return notification_of_session(session, msgspec.json.encode(session), read_at=self._clock.now())
+            return notification_of_session(session, msgspec.json.encode(session), read_at=read_at)
         except InvalidPayload as error:
             raise PaymentProviderUnavailable(f"Stripe's session is malformed: {error.reason}") from error
 

@@ -1,13 +1,16 @@
 """The way to Stripe's API that the clients of this package share: opened at the first call, answers as plain data."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from datetime import datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any, Final
 
 import stripe
 import structlog
 
 from adapters.stripe.errors import needs_operator, unavailable
-from paywall_core.errors import PaymentProviderUnavailable
+from adapters.stripe.shapes import moment
+from paywall_core.errors import InvalidPayload, PaymentProviderUnavailable
 
 _MAX_NETWORK_RETRIES: Final = 2
 _NOT_FOUND: Final = 404
@@ -65,6 +68,16 @@ async def answer(call: Awaitable[object]) -> dict[str, Any]:
     Raises:
         PaymentProviderUnavailable: whatever went wrong; it is logged once.
     """
+    document, _ = await answer_at(call)
+    return document
+
+
+async def answer_at(call: Awaitable[object]) -> tuple[dict[str, Any], datetime | None]:
+    """As `answer`, and when it was given, by Stripe's clock, to the second; None: the answer does not say it.
+
+    Raises:
+        PaymentProviderUnavailable: as `answer` does.
+    """
     try:
         found = await call
     except stripe.StripeError as error:
@@ -76,8 +89,8 @@ async def answer(call: Awaitable[object]) -> dict[str, Any]:
         raise ours from None  # Stripe's message may quote what was sent: no traceback of it anywhere
     if not isinstance(found, stripe.StripeObject):
         raise PaymentProviderUnavailable("Stripe answered something that is no object")
-    document: dict[str, Any] = found.to_dict()
-    return document
+    response = found.last_response
+    return found.to_dict(), None if response is None else date_of(response.headers)
 
 
 async def answer_or_none(call: Awaitable[object]) -> dict[str, Any] | None:
@@ -97,6 +110,20 @@ async def answer_or_none(call: Awaitable[object]) -> dict[str, Any] | None:
     try:
         return await answer(asked())
     except _NotThereError:
+        return None
+
+
+def date_of(headers: Mapping[str, str]) -> datetime | None:
+    """When an answer was given, by Stripe's clock; None: there is no `Date`, or none of the one form that may be sent.
+
+    That is RFC 9110's IMF-fixdate (section 5.6.7): written again, it must read the same. The parser is an e-mail's, and
+    forgives what leaves doubt about the moment: no time zone, or two headers in one.
+    """
+    value = {name.lower(): value for name, value in headers.items()}.get("date", "")
+    try:
+        found = parsedate_to_datetime(value)
+        return moment(int(found.timestamp()), "Date") if format_datetime(found, usegmt=True) == value else None
+    except (ValueError, OverflowError, InvalidPayload):
         return None
 
 

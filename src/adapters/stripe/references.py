@@ -10,13 +10,14 @@ from adapters.stripe.shapes import StripeDocument, id_of
 
 
 def order_id_of(subject: StripeDocument) -> UUID | None:
-    """Our order's id, wherever Stripe carries it back; an id that is not ours is no id."""
+    """Our order's id, in any metadata that Stripe carries it back in; an id that is not ours is no id.
+
+    Metadata is written by the account alone. A `client_reference_id` is never read: a customer puts one into the URL of
+    a Payment Link, or a page into a pricing table, of the same account, and a cheaper product's payment would open our
+    order. Ours carries one for people, who see it in Stripe's dashboard.
+    """
     details = subscription_details_of(subject)
-    candidates = (
-        metadata_of(subject).get("order_id"),
-        subject.get("client_reference_id"),
-        metadata_of(details).get("order_id"),
-    )
+    candidates = (metadata_of(subject).get("order_id"), metadata_of(details).get("order_id"))
     for candidate in candidates:
         if isinstance(candidate, str):
             try:

@@ -55,7 +55,7 @@ class Trace:
         self._calls = 0
 
     async def follow(self, references: Sequence[str], *, at: datetime) -> PaymentNotification | None:
-        """Go on until an object names our order, or all ways end; `at` is the moment of the search."""
+        """Go on until an object names our order, or all ways end; `at`, the moment of the search, enters no fact."""
         waiting = [one for one in references if _kind(one)]
         seen: dict[str, None] = {}
         learnt: list[PaymentEvent] = []

@@ -83,7 +83,8 @@ def notification_of(event: StripeDocument, payload: bytes) -> PaymentNotificatio
 def notification_of_session(session: StripeDocument, payload: bytes, *, read_at: datetime) -> PaymentNotification:
     """What a checkout session says that we asked for ourselves; `read_at` stands for the moment of payment.
 
-    A webhook may know an earlier moment of the same payment; the earlier one wins the merge. Where the session's
+    `read_at` is told by Stripe's clock, as every other moment here. A webhook may know an earlier one of the same
+    payment; the earlier one wins the merge, so that one of a clock that runs behind would stay. Where the session's
     invoice was asked for too (expanded) and is paid, its period is known at once.
 
     Raises:

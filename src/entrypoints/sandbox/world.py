@@ -8,11 +8,14 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from email.utils import formatdate
 from typing import Final, Self
 from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Litestar
+from litestar.datastructures import MutableScopeHeaders
+from litestar.types import BeforeMessageSendHookHandler, Message, Scope
 
 from entrypoints.sandbox.clock import MovableClock, utc_now
 from entrypoints.sandbox.console.routes import console_router
@@ -75,6 +78,17 @@ class _ClockOf(Clock):
     def now(self) -> datetime:
         """The present moment, aware, in UTC."""
         return self._tell()
+
+
+def _dated_by(tell: Callable[[], datetime]) -> BeforeMessageSendHookHandler:
+    """The hook that dates every answer by this clock, as Stripe's API dates its own; the server dates none."""
+
+    async def add(message: Message, _scope: Scope) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableScopeHeaders.from_message(message)
+            headers.setdefault("Date", formatdate(tell().timestamp(), usegmt=True))
+
+    return add
 
 
 class OutsideWorld:
@@ -183,7 +197,9 @@ class OutsideWorld:
         """
         async with AsyncExitStack() as stack:
             self.smtp_port = await stack.enter_async_context(self.mailbox.receiving(smtp_port))
-            self.origin = await stack.enter_async_context(serving(self.app(), host=HOST, port=http_port))
+            self.origin = await stack.enter_async_context(
+                serving(self.app(), host=HOST, port=http_port, date_header=False)
+            )
             self.stripe.origin = self.origin
             # Entered last, so that open long polls end before the server waits for them.
             await stack.enter_async_context(self.telegram.running())
@@ -199,6 +215,7 @@ class OutsideWorld:
                 self.stripe.router,
                 self.telegram.router,
             ],
+            before_send=[_dated_by(self.stripe.engine.world.clock)],
             openapi_config=None,
             logging_config=None,  # logs are set up once, by the process
             request_max_body_size=_MAX_BODY_BYTES,

@@ -61,6 +61,7 @@ class OrderDirectory(Protocol):
     async def claim_provider_read(self, session_id: str, *, now: datetime, min_interval_seconds: float) -> bool:
         """Whether the caller may ask the provider about this session now.
 
-        True for one caller in `min_interval_seconds`, whichever process it runs in.
+        True for one caller in `min_interval_seconds`, whichever process it runs in. A claim of more than an interval
+        ahead was made by a wrong clock, and holds nobody up.
         """
         ...

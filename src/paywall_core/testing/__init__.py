@@ -2,7 +2,12 @@
 
 Nothing here does I/O or reads a real clock. Transactions on one `InMemoryStore` are serialised, like writers on SQLite,
 so that concurrent use cases behave as they do on a database.
+
+`PaywallMachine` is a Hypothesis state machine that tries to break a paywall over your own ports. It is loaded when
+it is asked for, and needs `paywall-core[testing]`.
 """
+
+from typing import TYPE_CHECKING
 
 from paywall_core.testing.archive import InMemoryArchive
 from paywall_core.testing.clock import FakeClock, SeededRandomness
@@ -16,8 +21,12 @@ from paywall_core.testing.outside import (
     FakeMessenger,
     FakeNoticeMessenger,
 )
+from paywall_core.testing.service import Ports
 from paywall_core.testing.store import InMemoryDirectory, InMemoryStore, InMemoryUnitOfWork
 from paywall_core.testing.tables import OutboxRow
+
+if TYPE_CHECKING:
+    from paywall_core.testing.state_machine import PaywallMachine
 
 __all__ = [
     "FakeAdPlatform",
@@ -34,5 +43,22 @@ __all__ = [
     "InMemoryStore",
     "InMemoryUnitOfWork",
     "OutboxRow",
+    "PaywallMachine",
+    "Ports",
     "SeededRandomness",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """The state machine: only whoever asks for it needs Hypothesis.
+
+    Raises:
+        ImportError: Hypothesis is not installed.
+    """
+    if name != "PaywallMachine":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from paywall_core.testing.state_machine import PaywallMachine  # noqa: PLC0415  - later on purpose
+    except ModuleNotFoundError as error:
+        raise ImportError("PaywallMachine needs Hypothesis: install paywall-core[testing], or hypothesis") from error
+    return PaywallMachine

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import structs
 
-from paywall_core.effects import Effect, due_at
+from paywall_core.effects import REMINDER_KEYS, Effect, due_after_all, due_at
 from paywall_core.email_address import email_key
 from paywall_core.errors import ConcurrentUpdate
 from paywall_core.lifecycle import State
@@ -230,6 +230,27 @@ class InMemoryOutbox(OutboxRepository):
             )
             retried.append(RetriedDelivery(key=key, order_id=getattr(row.effect, "order_id", None)))
         return retried
+
+    async def hasten(self, *, now: datetime, due_after: datetime, limit: int) -> int:
+        """Make rows due that were put off."""
+        put_off = [row for row in self._tables.outbox.values() if _may_be_put_off(row) and row.due_at > due_after]
+        hastened = sorted(put_off, key=lambda row: row.due_at)[:limit]
+        for row in hastened:
+            due = due_after_all(row.effect, now)
+            self._tables.outbox[row.key] = structs.replace(
+                row,
+                due_at=due,
+                first_due_at=due if due > now else min(row.first_due_at, now),
+                created_at=min(row.created_at, now),
+                lease_id=None,
+            )
+        return len(hastened)
+
+
+def _may_be_put_off(row: OutboxRow) -> bool:
+    """All that is owed but the reminders that wait for their day."""
+    waits_for_its_day = row.key.startswith(REMINDER_KEYS) and row.created_at != row.due_at <= row.first_due_at
+    return row.status is DeliveryStatus.PENDING and not waits_for_its_day
 
 
 class InMemoryOperatorLog(OperatorLog):

@@ -139,7 +139,8 @@ class InMemoryDirectory(OrderDirectory):
     async def claim_provider_read(self, session_id: str, *, now: datetime, min_interval_seconds: float) -> bool:
         """Whether the provider may be asked now."""
         last = self._store.provider_reads.get(session_id)
-        if last is not None and now < last + timedelta(seconds=min_interval_seconds):
+        interval = timedelta(seconds=min_interval_seconds)
+        if last is not None and last - interval <= now < last + interval:
             return False
         self._store.provider_reads[session_id] = now
         return True

@@ -23,20 +23,34 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
 
     Attributes:
         first_delay_seconds: after the first failure; doubles with each further one.
-        max_delay_seconds: the longest wait. With the defaults a delivery is tried for more than a day.
+        max_delay_seconds: the longest that the wait becomes by doubling. With the defaults a delivery is tried for 15
+            to 29 hours, as chance spreads the waits: for 22 on average.
         max_attempts: after so many tries it becomes a dead letter.
         lease_seconds: how long one worker has for one batch before another may take it over.
+        longest_wait_seconds: no wait is longer, whatever the far side asks for: else nobody could tell a far side's
+            word from a clock that ran ahead, and what that clock put off would wait for days (`HastenDeliveries`).
     """
 
     first_delay_seconds: float = 2.0
     max_delay_seconds: float = 3600.0
     max_attempts: int = 40
     lease_seconds: float = 120.0
+    longest_wait_seconds: float = 7200.0
 
     def delay(self, attempt: int, jitter: float) -> timedelta:
         """The wait after a failed try: exponential, and spread over its upper half by `jitter` in [0, 1)."""
         doubled = self.first_delay_seconds * 2.0 ** min(attempt - 1, 32)
         return timedelta(seconds=min(doubled, self.max_delay_seconds) * (0.5 + jitter / 2))
+
+    def wait(self, attempt: int, jitter: float, retry_after_seconds: float | None) -> timedelta:
+        """The delay, or as long as the far side asks for where that is longer; the longest wait at most."""
+        wait = self.delay(attempt, jitter).total_seconds()
+        return timedelta(seconds=min(max(wait, retry_after_seconds or 0.0), self.longest_wait_seconds))
+
+    @property
+    def latest(self) -> timedelta:
+        """So far ahead a row is due at the latest that waits for its next try, or that a worker has."""
+        return timedelta(seconds=max(self.longest_wait_seconds, self.lease_seconds))
 
 
 class DeliverOutbox:
@@ -65,8 +79,8 @@ class DeliverOutbox:
 
     async def lease(self, limit: int) -> Sequence[Delivery]:
         """Take up to `limit` deliveries that are due. Each must then be given to `deliver` or `give_back`."""
-        now = self._clock.now()
         async with self._unit_of_work() as uow:
+            now = self._clock.now()  # not before the transaction: a lease must not have begun while it was waited for
             deliveries = await uow.outbox.lease(
                 now=now,
                 limit=limit,
@@ -128,9 +142,7 @@ class DeliverOutbox:
             return Settlement(status=DeliveryStatus.SKIPPED, at=now, error=failure.reason)
         if failure.permanent or delivery.attempt >= self._policy.max_attempts:
             return Settlement(status=DeliveryStatus.DEAD, at=now, error=failure.reason)
-        wait = self._policy.delay(delivery.attempt, self._randomness.fraction())
-        if failure.retry_after_seconds is not None:
-            wait = max(wait, timedelta(seconds=failure.retry_after_seconds))
+        wait = self._policy.wait(delivery.attempt, self._randomness.fraction(), failure.retry_after_seconds)
         return Settlement(status=DeliveryStatus.PENDING, at=now, due_at=now + wait, error=failure.reason)
 
 

@@ -84,7 +84,18 @@ class _Tally:
         self.moves: Counter[str] = Counter()
         self.unapplied: list[Unapplied] = []
         self.unapplied_since: datetime | None = None
+        self.newest: datetime | None = None
         self._progress = progress
+
+    def read(self, batch: Sequence[ListedEvent]) -> None:
+        """So much of the list was read."""
+        self.listed += len(batch)
+        self.newest = max(event.occurred_at for event in batch)
+
+    @property
+    def read_to(self) -> datetime | None:
+        """Everything before this is brought in; None: nothing was listed, and nobody knows."""
+        return None if self.newest is None else min(self.newest, self.unapplied_since or self.newest)
 
     def failed(self, subject: str, event_type: str, reason: str, at: datetime | None = None) -> None:
         """Something could not be brought in."""
@@ -103,6 +114,9 @@ class Reconcile:
 
     Safe at any time and by several at once: each event is applied once, whoever brings it, and the cursor only moves
     over what was read to its end. What could not be applied holds the cursor, so that it is tried again.
+
+    The cursor follows the provider's clock, never ours: it stands at the newest event that was listed. One that
+    followed a clock of ours that ran ahead would pass over events that were still to happen.
     """
 
     def __init__(
@@ -138,14 +152,12 @@ class Reconcile:
 
     async def _run(self, since: datetime | None, until: datetime, progress: Progress | None) -> Reconciliation:
         cursor = await self._cursor()
-        if cursor is not None and cursor > until + OVERLAP:
-            cursor = None  # written by a clock that ran ahead: nobody knows how far the list was read
         unread = until - FIRST_LOOK_BACK if cursor is None else cursor  # from here on nothing was read
         begin = since or (unread if cursor is None else min(cursor, until) - OVERLAP)
         tally = _Tally(progress)
         await self._read_events(begin, until, tally)
-        if begin <= unread:  # else a gap before `since` is still unread
-            await self._advance(min(until, tally.unapplied_since or until))
+        if begin <= unread and tally.read_to is not None:  # else a gap before `since` is still unread
+            await self._advance(tally.read_to)
         await self._ask_sessions(tally)
         return Reconciliation(
             since=begin,
@@ -177,7 +189,7 @@ class Reconcile:
 
     async def _read_events(self, since: datetime, until: datetime, tally: _Tally) -> None:
         async for batch in _batches(self._ledger.list_events(since, until + timedelta(seconds=1))):
-            tally.listed += len(batch)
+            tally.read(batch)
             async with self._unit_of_work() as uow:
                 known = await uow.payment_events.known([event.event_id for event in batch])
             for event in batch:

@@ -95,6 +95,32 @@ async def test_update_that_nobody_understands_stops_nothing_and_is_in_no_log(
     assert "987654" not in logged
 
 
+async def test_update_that_is_nested_too_deeply_stops_nothing_and_is_in_no_log(
+    bot: Bot, telegram: TelegramStub, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """No reader of JSON follows it, so that the whole batch would be asked for again for ever."""
+    heard = asyncio.Event()
+    router = Router()
+
+    @router.message()
+    async def hear(_message: Message) -> None:
+        heard.set()
+
+    stop = asyncio.Event()
+    polling = asyncio.create_task(run_polling(bot, dispatcher_of(router, is_paid=True), stop))
+    await telegram.until("getUpdates")
+    strange = '{"update_id": 1, "message": {"text": "code 987654", "x": ' + "[" * 100_000 + "]" * 100_000 + "}}"
+    good = json.dumps({"update_id": 2, "message": MESSAGE})
+    telegram.answer = (200, f'{{"ok": true, "result": [{strange}, {good}]}}')
+    await eventually(lambda: ("getUpdates", "3") in [(name, form.get("offset")) for name, form in telegram.calls])
+    await asyncio.wait_for(heard.wait(), 5)
+    stop.set()
+    await asyncio.wait_for(polling, 5)
+    logged = "".join(capfd.readouterr()) + caplog.text
+    assert "bot.update_not_understood" in logged
+    assert "987654" not in logged
+
+
 async def test_answer_that_nobody_understands_is_in_no_log(
     bot: Bot, telegram: TelegramStub, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,15 +2,18 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, insert, text
 from sqlalchemy.engine.interfaces import CacheStats
 
 from adapters.db.database import Database
-from paywall_core.effects import SendAccessEmail
+from adapters.db.rows import outbox_row
+from adapters.db.schema import outbox
+from paywall_core.effects import Effect, NoticeChannel, NoticeKind, SendAccessEmail, SendNotice
 
 from .samples import MINUTE, NOW, add, place
 
@@ -63,6 +66,11 @@ async def _lease(database: Database) -> None:
         await uow.outbox.lease(now=NOW, limit=10, lease_until=NOW + MINUTE, lease_id=uuid4())
 
 
+async def _hasten(database: Database) -> None:
+    async with database.unit_of_work() as uow:
+        await uow.outbox.hasten(now=NOW, due_after=NOW + 120 * MINUTE, limit=100)
+
+
 async def _parked(database: Database) -> None:
     async with database.unit_of_work() as uow:
         await uow.payment_events.parked(["pi_1", "ch_1"])
@@ -91,6 +99,7 @@ async def _forget(database: Database) -> None:
         (_claim_read, ["orders_checkout_session_id|autoindex_orders"]),
         (_lapsed, ["ix_orders_lapsing"]),
         (_lease, ["ix_outbox_due"]),
+        (_hasten, ["ix_outbox_put_off"]),
         (_parked, ["parked_references"]),
         (_paid_by, ["ix_orders_email_key"]),
         (_find_challenge, ["uq_restore_challenges_id|autoindex_restore_challenges"]),
@@ -109,6 +118,29 @@ async def test_hot_question_is_answered_from_its_index(
         assert any(name in plan for name in index.split("|")), plan
         assert "Seq Scan" not in plan, plan
         assert "SCAN " not in plan, plan
+
+
+async def test_reminders_that_wait_for_their_day_are_not_looked_through(database: Database) -> None:
+    """However many there are beside what is due, and whatever the database knows of them: the index holds none."""
+    order = await add(database, place())
+    reminders = [
+        SendNotice(
+            order_id=order.id,
+            kind=NoticeKind.ENDS_SOON,
+            channel=NoticeChannel.EMAIL,
+            cause=str(number),
+            not_before=NOW + timedelta(days=20, minutes=number),
+        )
+        for number in range(500)
+    ]
+    effects: list[Effect] = [*reminders, *(SendAccessEmail(order_id=order.id, token_version=n) for n in range(50))]
+    async with database._engine.begin() as connection:
+        await connection.execute(insert(outbox), [outbox_row(effect, now=NOW) for effect in effects])
+        await connection.execute(text("ANALYZE"))
+    async with statements_of(database) as seen:
+        await _hasten(database)
+    ((statement, parameters),) = seen
+    assert "ix_outbox_put_off" in await plan_of(database, statement, parameters)
 
 
 async def test_gate_s_indexes_hold_all_that_it_asks_for(database: Database) -> None:

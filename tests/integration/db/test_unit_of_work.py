@@ -363,3 +363,5 @@ async def test_one_of_ten_may_ask_the_provider(store: Store) -> None:
     assert sorted(await asyncio.gather(*(ask(NOW) for _ in range(10)))) == [False] * 9 + [True]
     assert not await ask(NOW + timedelta(seconds=2))
     assert await ask(NOW + timedelta(seconds=3))
+    assert not await ask(NOW)  # a clock that is a few seconds behind the other machine's
+    assert await ask(NOW - timedelta(days=1))  # the other one ran a day ahead

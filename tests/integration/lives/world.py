@@ -198,7 +198,7 @@ async def stripe_running(clock: FakeClock) -> AsyncIterator[StripeSandbox]:
         secret_key=_STRIPE_KEY, webhook_secret=_WEBHOOK_SECRET, prices=(ONE_TIME, MONTHLY), clock=clock.now
     )
     app = Litestar([stripe.router], openapi_config=None, logging_config=None)
-    async with serving(app, host="127.0.0.1", port=0) as origin:
+    async with serving(app, host="127.0.0.1", port=0, date_header=False) as origin:
         stripe.origin = origin
         yield stripe
 

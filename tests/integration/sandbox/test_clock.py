@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -82,6 +83,16 @@ async def test_stripe_lives_through_what_passes(
         datetime(2027, 1, 14, 13, tzinfo=UTC),
     ]
     assert sub["status"] == "active"
+
+
+@pytest.mark.parametrize("path", ["/", "/mail", "/stripe/v1/prices", "/stripe/pay/none", "/nothing/here"])
+async def test_every_answer_is_dated_by_that_clock(browser: httpx.AsyncClient, passage: Passage, path: str) -> None:
+    """Once, wherever it comes from, and also after the clock was moved."""
+    before = await browser.get(path)
+    await passage.forward(timedelta(days=70))
+    after = await browser.get(path)
+    dates = [*before.headers.get_list("date"), *after.headers.get_list("date")]
+    assert [parsedate_to_datetime(date) for date in dates] == [START, START + timedelta(days=70)]
 
 
 async def test_product_hears_of_each_thing_before_time_goes_on(

@@ -36,7 +36,8 @@ def time() -> FakeClock:
 async def timed_stripe(time: FakeClock) -> AsyncIterator[StripeSandbox]:
     """The sandbox's Stripe on a port, living by the clock that is moved by hand."""
     stripe = StripeSandbox(secret_key=KEY, webhook_secret="whsec_1", prices=PRICES, clock=time.now)
-    async with serving(Litestar([stripe.router], openapi_config=None), host="127.0.0.1", port=0) as origin:
+    app = Litestar([stripe.router], openapi_config=None)
+    async with serving(app, host="127.0.0.1", port=0, date_header=False) as origin:
         stripe.origin = origin
         yield stripe
 

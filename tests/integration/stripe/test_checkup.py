@@ -1,7 +1,7 @@
 """The doctor's questions to Stripe: all well is well, and each thing that is wrong has its line."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from entrypoints.sandbox.stripe import StripeSandbox
 from entrypoints.sandbox.stripe.settings_objects import webhook_endpoint
 from paywall_core.ports.checkup import Finding, Verdict
 from paywall_core.testing import FakeClock
-from tests.integration.stripe.conftest import KEY
+from tests.integration.stripe.conftest import KEY, NOW
 
 OK, WARNING, FAILED = Verdict.OK, Verdict.WARNING, Verdict.FAILED
 BASE = "http://127.0.0.1:8000"
@@ -24,11 +24,10 @@ Look = Callable[..., Any]
 
 
 @pytest.fixture
-def look(timed_stripe: StripeSandbox) -> Look:
+def look(timed_stripe: StripeSandbox, time: FakeClock) -> Look:
     """Checks up, with some of the settings changed; the findings by subject, the portal switched on before."""
 
     async def look(**changes: Any) -> dict[str, Finding]:
-        clock = FakeClock(datetime.now(UTC))
         api_base = f"{timed_stripe.origin}/stripe"
         settings = {
             "api_key": KEY,
@@ -36,7 +35,7 @@ def look(timed_stripe: StripeSandbox) -> Look:
             "prices": PRICES,
             "public_base_url": BASE,
             "webhook_secrets": 1,
-            "clock": clock,
+            "clock": time,
             **changes,
         }
         found = await StripeCheckup(**settings).check()
@@ -207,7 +206,7 @@ async def test_other_api_version_is_a_warning(
 )
 async def test_clock_is_compared_with_stripes(look: Look, ahead_seconds: int, verdict: Verdict) -> None:
     """Webhooks' signatures are good for 300 seconds."""
-    clock = FakeClock(datetime.now(UTC) + timedelta(seconds=ahead_seconds))
+    clock = FakeClock(NOW + timedelta(seconds=ahead_seconds))
     found = (await look(clock=clock))["clock"]
     assert found.verdict is verdict
     assert verdict is OK or ("ahead" in found.detail) == (ahead_seconds > 0)

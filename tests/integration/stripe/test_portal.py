@@ -39,7 +39,7 @@ async def stripe() -> AsyncIterator[StripeSandbox]:
     )
     stripe = StripeSandbox(secret_key=KEY, webhook_secret="whsec_1", prices=prices)
     app = Litestar([stripe.router], openapi_config=None)
-    async with serving(app, host="127.0.0.1", port=0) as origin:
+    async with serving(app, host="127.0.0.1", port=0, date_header=False) as origin:
         stripe.origin = origin
         yield stripe
 

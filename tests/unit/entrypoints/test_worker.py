@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 import structlog
 
-from entrypoints.chores import forgetting, sweeping, watching
+from entrypoints.chores import forgetting, hastening, sweeping, watching
 from entrypoints.worker import Worker
 from paywall_core.access_token import AccessTokens
 from paywall_core.activation_link import ActivationLinks
@@ -33,6 +33,7 @@ from paywall_core.use_cases.customer_portal import OpenCustomerPortal
 from paywall_core.use_cases.deliver_outbox import DeliverOutbox, RetryPolicy
 from paywall_core.use_cases.deliveries import Channels, Deliveries
 from paywall_core.use_cases.forget_challenges import ForgetChallenges
+from paywall_core.use_cases.hasten_deliveries import HastenDeliveries
 from paywall_core.use_cases.look_up_parked import LookUpParked
 from paywall_core.use_cases.prepare_notices import NoticeChannels, Notices
 from paywall_core.use_cases.record_payment import RecordPayment
@@ -51,6 +52,7 @@ class Setting:
         self.stop, self.awake = asyncio.Event(), asyncio.Event()
         links = ActivationLinks(tokens=AccessTokens([SECRET]), bot_username="bot")
         unit_of_work = self.store.unit_of_work
+        policy = RetryPolicy(max_attempts=1)
         self.worker = Worker(
             deliver_outbox=DeliverOutbox(
                 unit_of_work=unit_of_work,
@@ -73,11 +75,15 @@ class Setting:
                 ),
                 clock=self.clock,
                 randomness=SeededRandomness(),
-                policy=RetryPolicy(max_attempts=1),
+                policy=policy,
             ),
             chores=[
                 sweeping(
                     SweepLapsed(unit_of_work=unit_of_work, clock=self.clock, limits=SweepLimits(free=2)),
+                    every_seconds=0.01,
+                ),
+                hastening(
+                    HastenDeliveries(unit_of_work=unit_of_work, clock=self.clock, policy=policy, batch_size=2),
                     every_seconds=0.01,
                 ),
                 forgetting(
@@ -206,6 +212,19 @@ async def test_sweep_that_cannot_be_true_is_halted_loudly_and_goes_on_once_the_c
     halted = next(line for line in logs if line["event"] == "sweep.halted")
     assert (halted["lapsed"], halted["live"], halted["log_level"]) == (3, 3, "error")
     assert {order.state for order in setting.store.tables.orders.values()} == {"token_issued"}
+
+
+async def test_what_a_clock_that_ran_ahead_put_off_goes_out_and_is_told_of(setting: Setting) -> None:
+    """Three customers pay while it is a week ahead; set right, nobody waits a week. One warning for each batch."""
+    setting.clock.advance(timedelta(days=7))
+    for number in (1, 2, 3):
+        await setting.buy(number)
+    setting.clock.advance(timedelta(days=-7))
+    with structlog.testing.capture_logs() as logs:
+        await setting.until(DeliveryStatus.DELIVERED)
+    told = [(line["rows"], line["log_level"]) for line in logs if line["event"] == "hasten.done"]
+    assert told == [(2, "warning"), (1, "warning")]
+    assert len(setting.mailer.sent) == 3
 
 
 async def test_broken_invariant_is_logged_with_examples(setting: Setting) -> None:

@@ -10,19 +10,23 @@ from hypothesis import given
 from paywall_core.facts import (
     Charge,
     CheckoutStatus,
+    Dispute,
     DisputeStatus,
     Facts,
+    Mode,
     OperatorAction,
     OperatorWord,
     Payment,
     PaymentStatus,
+    Refund,
     RefundStatus,
     SubscriptionOutlook,
     SubscriptionStatus,
+    Terms,
     merge,
 )
 
-from .strategies import DAY, START, eur, facts
+from .strategies import DAY, FOR_LIFE, ONE_TIME, START, eur, facts
 
 ACTIVE, ENDED = SubscriptionStatus.ACTIVE, SubscriptionStatus.ENDED
 
@@ -100,6 +104,53 @@ def test_the_largest_refunded_amount_on_a_charge_is_kept() -> None:
     large = Charge(payment="pi", amount=eur(900), refunded_minor=900)
     stale = Charge(payment="pi", amount=eur(900), refunded_minor=400)
     assert large.join(stale) == stale.join(large) == large
+
+
+@pytest.mark.parametrize(
+    ("known", "field"),
+    [
+        *((Charge(payment="pi", amount=eur(9), refunded_minor=5), field) for field in ("payment", "amount")),
+        *((Refund(payment="pi", charge="ch", amount=eur(9)), field) for field in ("payment", "charge", "amount")),
+        *((Dispute(payment="pi", charge="ch"), field) for field in ("payment", "charge")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_what_one_word_leaves_open_the_other_fills_in(known: Charge, field: str) -> None:
+    """A notification that names only the charge takes nothing from one that named the payment."""
+    silent = msgspec.structs.replace(known, **{field: None})
+    assert known.join(silent) == silent.join(known) == known
+
+
+def test_payment_whose_invoice_is_known_is_provisional_no_more() -> None:
+    """Whichever of the two words came first."""
+    provisional = Payment(status=PaymentStatus.PAID, paid_at=START, provisional=True)
+    real = Payment(status=PaymentStatus.PAID, paid_at=START)
+    assert provisional.join(real) == real.join(provisional) == real
+
+
+def test_terms_are_kept_and_of_two_the_same_are_kept_in_any_order() -> None:
+    """They are set once, when the order is placed; two that differ would still leave one answer."""
+    bought = Facts(terms=ONE_TIME)
+    assert merge(Facts(), bought) == merge(bought, Facts()) == bought
+    shorter = Facts(terms=Terms(mode=Mode.ONE_TIME, duration_days=7))
+    assert merge(bought, shorter) == merge(shorter, bought) == bought
+
+
+def test_what_a_stored_row_leaves_out_is_read_as_it_was_meant() -> None:
+    """Defaults are not stored: were one changed, the rows of earlier releases would say something else."""
+    stored = (
+        b'{"terms":{"mode":"one_time","duration_days":null},"payments":{"pi_1":{"status":"paid","paid_at":'
+        b'"2026-01-01T00:00:00Z"},"pi_2":{}},"charges":{"ch_1":{}},"refunds":{"re_1":{}},"disputes":{"dp_1":{}}}'
+    )
+    facts = msgspec.json.decode(stored, type=Facts)
+    assert facts.terms == FOR_LIFE
+    assert facts.terms.grace_seconds == 0
+    assert not facts.payments["pi_1"].provisional
+    assert facts.payments["pi_2"].status is PaymentStatus.UNPAID
+    assert facts.charges["ch_1"].refunded_minor == 0
+    assert facts.refunds["re_1"].status is RefundStatus.PENDING
+    assert facts.disputes["dp_1"].status is DisputeStatus.INQUIRY
+    assert (facts.checkout, facts.token_version, facts.links_resent) == (CheckoutStatus.UNKNOWN, 1, 0)
 
 
 @pytest.mark.parametrize(

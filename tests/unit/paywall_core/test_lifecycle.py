@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from paywall_core.effects import NoticeKind, OrderEffect, SendNotice
 from paywall_core.errors import IllegalTransition
 from paywall_core.events import EventType, PaymentEvent, TimePassed
-from paywall_core.facts import Facts, Terms
-from paywall_core.lifecycle import TRANSITIONS, State, check_move, diagram, state_of
+from paywall_core.facts import CheckoutStatus, Facts, Payment, PaymentStatus, Terms
+from paywall_core.lifecycle import TRANSITIONS, FulfillmentStatus, State, check_move, diagram, fulfillment_of, state_of
 from paywall_core.notices import notices_owed, unwanted_because
 from paywall_core.order import Order, apply
 
@@ -179,3 +179,23 @@ def test_the_state_on_record_is_the_state_of_the_facts(
         assert change.order.state is state_of(change.order.facts, now)
         assert [entry.sequence for entry in change.history] == list(range(order.version + 1, change.order.version + 1))
         order = change.order
+
+
+@pytest.mark.parametrize(
+    ("checkout", "payment", "fulfillment"),
+    [
+        (CheckoutStatus.OPEN, None, FulfillmentStatus.PENDING),
+        (CheckoutStatus.EXPIRED, None, FulfillmentStatus.FAILED),
+        (CheckoutStatus.COMPLETE, None, FulfillmentStatus.PENDING),
+        (CheckoutStatus.COMPLETE, PaymentStatus.UNPAID, FulfillmentStatus.PENDING),
+        (CheckoutStatus.COMPLETE, PaymentStatus.FAILED, FulfillmentStatus.FAILED),
+        (CheckoutStatus.COMPLETE, PaymentStatus.ABANDONED, FulfillmentStatus.FAILED),
+        (CheckoutStatus.OPEN, PaymentStatus.FAILED, FulfillmentStatus.PENDING),
+    ],
+)
+def test_delayed_payment_is_awaited_until_it_fails(
+    checkout: CheckoutStatus, payment: PaymentStatus | None, fulfillment: FulfillmentStatus
+) -> None:
+    """A checkout that is complete says nothing of its money; an attempt that failed in an open one may be repeated."""
+    payments = {} if payment is None else {"pi_1": Payment(status=payment)}
+    assert fulfillment_of(Facts(checkout=checkout, payments=payments)) is fulfillment

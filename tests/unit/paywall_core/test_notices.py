@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from paywall_core.effects import NoticeChannel, NoticeKind, SendNotice
-from paywall_core.events import PaymentEvent
+from paywall_core.events import ChargeRefunded, PaymentEvent
 from paywall_core.facts import DisputeStatus, PaymentStatus, Period, RefundStatus, SubscriptionStatus, Terms
 from paywall_core.lifecycle import State
 from paywall_core.notices import unwanted_because
@@ -33,7 +33,7 @@ from .lives import (
     place,
     refund,
 )
-from .strategies import DAY, FOR_LIFE, ONE_TIME, START, SUBSCRIPTION, moments, one_time_events, subscription_events
+from .strategies import DAY, FOR_LIFE, ONE_TIME, START, SUBSCRIPTION, eur, moments, one_time_events, subscription_events
 
 by_name = pytest.mark.parametrize("life", LIVES, ids=lambda life: life.name)
 MOVES = (NoticeKind.ENDED, NoticeKind.RESTORED)
@@ -72,6 +72,16 @@ def test_a_life_told_backwards_ends_with_the_same_standing_truth(life: Life) -> 
         standing = {name for name in life.wanted if not name.startswith(moves)}
         assert {name for name in wanted(order, owed) if not name.startswith(moves)} == standing
     assert all(is_true(notice, order) for notice in owed if unwanted_because(notice, order.facts, order.state) is None)
+
+
+def test_refund_that_names_only_its_charge_is_told() -> None:
+    """Once the charge's payment is known; before that nobody knows whose money it is."""
+    back = structs.replace(refund(RefundStatus.SUCCEEDED), payment=None)
+    charge = ChargeRefunded(charge_id="ch_1", amount=eur(1500), refunded_minor=0, payment="pi_1")
+    _, early = live(Life(name="", terms=ONE_TIME, story=((0, paid()), (1, back))))
+    assert "refunded:re_1" not in map(name_of, early)
+    order, owed = live(Life(name="", terms=ONE_TIME, story=((0, paid()), (1, back), (1, charge))))
+    assert "refunded:re_1" in wanted(order, owed)
 
 
 def is_true(notice: SendNotice, order: Order) -> bool:

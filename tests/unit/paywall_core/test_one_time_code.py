@@ -46,6 +46,20 @@ def test_weak_secret_is_refused(secrets: list[bytes]) -> None:
         OneTimeCodes(secrets)
 
 
+def test_secret_of_sixteen_bytes_is_long_enough() -> None:
+    """The bound itself is allowed; a byte less is not."""
+    sixteen = b"sixteen bytes ok"
+    OneTimeCodes([sixteen])
+    with pytest.raises(ValueError, match="secret"):
+        OneTimeCodes([sixteen[:-1]])
+
+
+def test_codes_are_drawn_from_all_six_digits() -> None:
+    """By the documented formula, worked out elsewhere: another machine, or another release, derives the same code."""
+    codes = OneTimeCodes([NEW])
+    assert [codes.derive(UUID(int=number)) for number in (1, 2, 3)] == ["686914", "518911", "907841"]
+
+
 def ask(previous: RestoreChallenge | None, after: timedelta, number: int = 1) -> RestoreChallenge:
     """A challenge asked for at a time after the start."""
     return next_challenge(previous, address="anna@example.com", challenge_id=UUID(int=number), now=START + after)
@@ -77,6 +91,23 @@ def test_code_is_given_once_a_minute_and_five_times_an_hour() -> None:
     assert too_many.value.retry_after_seconds == 50 * 60
     later = ask(challenge, timedelta(hours=1))
     assert len(later.issued) == 5
+
+
+def test_code_of_a_clock_that_ran_ahead_holds_nobody_up_and_opens_nothing() -> None:
+    """It was a day ahead and is set right: another code may be asked for, and the old one is as good as old."""
+    ahead = ask(None, timedelta(days=1))
+    assert not ahead.is_open(START)
+    assert ask(ahead, timedelta(0), number=2).issued == (START,)
+
+
+def test_code_of_a_machine_some_seconds_ahead_counts_like_any_other() -> None:
+    """Clocks of two machines always differ a little."""
+    challenge = ask(None, timedelta(seconds=60))
+    assert challenge.is_open(START)
+    with pytest.raises(CodeRequestedTooSoon) as too_soon:
+        ask(challenge, timedelta(0))
+    assert too_soon.value.retry_after_seconds == 120
+    assert ask(challenge, -SECOND, number=2).issued == (START - SECOND,)
 
 
 @given(st.lists(st.integers(min_value=0, max_value=4000), max_size=60))

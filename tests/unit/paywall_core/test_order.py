@@ -19,13 +19,14 @@ from paywall_core.events import (
     CheckoutExpired,
     DisputeUpdated,
     LinkResent,
+    PaymentFailed,
     PaymentSucceeded,
     TokenRedeemed,
     TokenRotated,
 )
-from paywall_core.facts import DisputeStatus, Facts
+from paywall_core.facts import DisputeStatus, Facts, Redemption
 from paywall_core.lifecycle import State
-from paywall_core.order import Order, apply, redeem
+from paywall_core.order import Order, apply, redeem, rotate
 
 from .strategies import DAY, ONE_TIME, START, eur
 
@@ -162,6 +163,19 @@ def test_redeeming_binds_one_user_and_repeats_quietly() -> None:
         redeem(bound, telegram_user_id=6, now=START)
 
 
+def test_history_says_which_account_redeemed() -> None:
+    """The cause names the account, so that support can tell who came in."""
+    (entry,) = redeem(paid(), telegram_user_id=5, now=START).history
+    assert entry.cause == "telegram:5"
+
+
+def test_rotating_takes_the_next_version() -> None:
+    """One more than before, redeemed at once for whoever is named."""
+    rotated = rotate(paid(), redeemed_by=6, now=START, cause="restore").order
+    assert rotated.facts.token_version == 2
+    assert rotated.facts.redemption == Redemption(token_version=2, telegram_user_id=6)
+
+
 def test_rotated_token_moves_access_only_when_it_is_redeemed() -> None:
     """The account that redeemed before keeps access until the new version is redeemed."""
     bound = redeem(paid(), telegram_user_id=5, now=START).order
@@ -193,6 +207,14 @@ def test_payment_status_is_stripe_s_word() -> None:
     assert paid().payment_status == "paid"
     free = structs.replace(PAID, amount=eur(0))
     assert apply(place(), free, now=START, cause="e").order.payment_status == "no_payment_required"
+
+
+def test_failed_attempt_is_no_payment() -> None:
+    """It leaves an order unpaid, and a free one free."""
+    attempt = PaymentFailed(payment_id="pi_0")
+    assert apply(place(), attempt, now=START, cause="e").order.payment_status == "unpaid"
+    free = structs.replace(PAID, amount=eur(0))
+    assert apply(place(), attempt, free, now=START, cause="e").order.payment_status == "no_payment_required"
 
 
 def test_order_without_terms_is_refused() -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from paywall_core.events import (
+    AccessRevoked,
     ChargeRefunded,
     CheckoutExpired,
     DisputeUpdated,
@@ -15,7 +16,7 @@ from paywall_core.events import (
     RefundUpdated,
     SubscriptionEnded,
 )
-from paywall_core.facts import DisputeStatus, Facts, Payment, Period, RefundStatus, Terms, merge
+from paywall_core.facts import Charge, DisputeStatus, Facts, Payment, Period, Refund, RefundStatus, Terms, merge
 from paywall_core.lifecycle import FulfillmentStatus, State, fulfillment_of, state_of
 from paywall_core.money import Money
 from paywall_core.policy import FOREVER, UNKNOWN_PERIOD, entitlement_of, is_void, paid_until_of
@@ -164,6 +165,37 @@ def test_refund_waits_for_the_charge_s_amount_when_the_payment_s_is_unknown() ->
     assert is_void(learn(ONE_TIME, unknown, refund(1500), shown), "pi_1")
 
 
+def test_refund_finds_its_payment_by_the_charge_alone() -> None:
+    """A refund that names only its charge is about the charge's payment, once that is known."""
+    back = RefundUpdated(refund_id="re_1", amount=eur(1500), status=RefundStatus.SUCCEEDED, charge="ch_1")
+    assert not is_void(learn(ONE_TIME, BOUGHT, back), "pi_1")
+    charge = ChargeRefunded(charge_id="ch_1", amount=eur(1500), refunded_minor=0, payment="pi_1")
+    assert is_void(learn(ONE_TIME, BOUGHT, back, charge), "pi_1")
+
+
+def test_money_back_for_one_payment_voids_no_other() -> None:
+    """Two payments of one order, each with a charge of its own: what went back on one stays with that one."""
+    again = PaymentSucceeded(payment_id="pi_2", paid_at=START, amount=eur(1500))
+    back = ChargeRefunded(charge_id="ch_2", amount=eur(1500), refunded_minor=1500, payment="pi_2")
+    facts = learn(ONE_TIME, BOUGHT, again, back)
+    assert is_void(facts, "pi_2")
+    assert not is_void(facts, "pi_1")
+
+
+def test_amount_that_is_not_known_is_not_counted() -> None:
+    """A refund and a charge without their amounts stand beside those that have one, and change nothing."""
+    facts = learn(ONE_TIME, BOUGHT, refund(1500))
+    unknown = Facts(refunds={"re_2": Refund(payment="pi_1")}, charges={"ch_1": Charge(payment="pi_1")})
+    assert is_void(merge(facts, unknown), "pi_1")
+    assert not is_void(merge(learn(ONE_TIME, BOUGHT), unknown), "pi_1")
+
+
+def test_one_cent_can_be_refunded_whole() -> None:
+    """The smallest payment is a payment like any other."""
+    cent = PaymentSucceeded(payment_id="pi_1", paid_at=START, amount=eur(1))
+    assert is_void(learn(ONE_TIME, cent, refund(1)), "pi_1")
+
+
 @pytest.mark.parametrize(
     ("status", "void"),
     [
@@ -209,6 +241,22 @@ def test_older_payment_carries_access_past_a_refunded_renewal() -> None:
     assert state_of(facts, MONTH.end + 10 * DAY) is State.REVOKED
 
 
+def test_time_that_a_standing_payment_covered_too_was_used_up() -> None:
+    """Paid twice for the same month and one of it refunded: at its end access is over, not withdrawn."""
+    twice = PaymentSucceeded(payment_id="in_2", paid_at=START, amount=eur(900), period=MONTH)
+    back = RefundUpdated(refund_id="re_2", amount=eur(900), status=RefundStatus.SUCCEEDED, payment="in_2")
+    facts = learn(SUBSCRIPTION, RENEWED, twice, back)
+    assert not entitlement_of(facts).withdrawn
+    assert state_of(facts, MONTH.end + GRACE) is State.EXPIRED
+
+
+def test_unpaid_order_is_withdrawn_by_the_operator_s_word_alone() -> None:
+    """Without it, there was nothing to withdraw."""
+    revoked = AccessRevoked(number=1, by="ops", why="fraud", at=START)
+    assert not entitlement_of(learn(ONE_TIME)).withdrawn
+    assert entitlement_of(learn(ONE_TIME, revoked)).withdrawn
+
+
 def test_what_is_not_known_reaches_nowhere() -> None:
     """Asking for the reach of an unpaid payment, or under no terms, is a mistake of the caller's."""
     with pytest.raises(ValueError, match="paid payment"):
@@ -222,6 +270,8 @@ def test_fulfillment_follows_the_payment() -> None:
     failed = PaymentFailed(payment_id="pi_1", session_id="cs_1")
     assert fulfillment_of(learn(ONE_TIME)) is FulfillmentStatus.PENDING
     assert fulfillment_of(learn(ONE_TIME, failed)) is FulfillmentStatus.FAILED
+    abandoned = PaymentFailed(payment_id="pi_1", session_id="cs_1", abandoned=True)
+    assert fulfillment_of(learn(ONE_TIME, abandoned)) is FulfillmentStatus.FAILED
     assert fulfillment_of(learn(ONE_TIME, PaymentFailed(payment_id="in_1"))) is FulfillmentStatus.PENDING
     assert fulfillment_of(learn(ONE_TIME, CheckoutExpired(session_id="cs_1"))) is FulfillmentStatus.FAILED
     assert fulfillment_of(learn(ONE_TIME, failed, BOUGHT)) is FulfillmentStatus.FULFILLED

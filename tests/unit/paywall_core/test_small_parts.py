@@ -17,6 +17,7 @@ from paywall_core.errors import ActivationTokenInvalid, InvalidInput, PlanModeMi
 from paywall_core.locales import Locales
 from paywall_core.plans import Plan, PlanCatalogue
 from paywall_core.ports.checkup import Finding, Verdict
+from paywall_core.text import is_storable
 
 from .strategies import ONE_TIME, SUBSCRIPTION
 
@@ -71,6 +72,22 @@ def test_weak_secrets_are_refused(secrets: list[bytes]) -> None:
         AccessTokens(secrets)
 
 
+def test_secret_of_sixteen_bytes_is_long_enough() -> None:
+    """The bound itself is allowed; a byte less is not."""
+    sixteen = b"sixteen bytes ok"
+    AccessTokens([sixteen])
+    with pytest.raises(ValueError, match="at least one secret"):
+        AccessTokens([sixteen[:-1]])
+
+
+def test_links_of_earlier_releases_stay_good() -> None:
+    """A token by the documented formula, worked out elsewhere: what was mailed once must open the door for ever."""
+    mailed = "AAAAAAAAAAAAAAAAAAAAB_JGRfpQMkfQbeUwkoKLMZRgQXc0mjg6bvPXPjrtSA"
+    tokens = AccessTokens([b"a newer secret of the tests"])
+    assert tokens.issue(UUID(int=7), 258) == mailed
+    tokens.verify(tokens.parse(mailed), 258)
+
+
 def test_token_is_not_in_the_parsed_form_s_repr() -> None:
     """What proves the claim is not printed."""
     parsed = AccessTokens.parse(AccessTokens([NEW]).issue(ORDER, 1))
@@ -82,6 +99,15 @@ def test_link_is_telegram_s_deep_link() -> None:
     tokens = AccessTokens([NEW])
     link = ActivationLinks(tokens=tokens, bot_username="paywall_bot").link(ORDER, 1)
     assert link == f"https://t.me/paywall_bot?start={tokens.issue(ORDER, 1)}"
+
+
+def test_longest_address_has_254_characters() -> None:
+    """As in RFC 5321; one more is refused."""
+    domain = ".".join(["d" * 60] * 4)
+    longest = "a" * (254 - 1 - len(domain)) + "@" + domain
+    assert parse_email(longest) == longest
+    with pytest.raises(InvalidInput):
+        parse_email("a" + longest)
 
 
 @pytest.mark.parametrize(
@@ -144,12 +170,28 @@ def test_plan_is_found_by_name_and_mode() -> None:
     plans = PlanCatalogue([Plan(name="basic", terms=ONE_TIME), Plan(name="monthly", terms=SUBSCRIPTION)])
     assert [plan.name for plan in plans] == ["basic", "monthly"]
     assert plans.find("basic", "one_time").terms == ONE_TIME
-    for name, mode, field in (("gold", "one_time", "plan"), ("basic", "barter", "mode")):
+    for name, mode, field, known in (
+        ("gold", "one_time", "plan", "basic, monthly"),
+        ("basic", "barter", "mode", "one_time, subscription"),
+    ):
         with pytest.raises(InvalidInput) as raised:
             plans.find(name, mode)
         assert raised.value.field == field
+        assert raised.value.reason.endswith(known)  # whoever mistyped it learns what there is
     with pytest.raises(PlanModeMismatch):
         plans.find("basic", "subscription")
+
+
+@pytest.mark.parametrize("text", ["a\x00", "\x1fa", "a\ud800", "\udfffa"])
+def test_what_no_database_stores_is_found(text: str) -> None:
+    """Control characters and halves of surrogate pairs, up to the last of each."""
+    assert not is_storable(text)
+
+
+@pytest.mark.parametrize("text", ["", " ", "Anna", "Анна", "\ud7ff", "\ue000", "\U0001f600"])
+def test_all_other_text_can_be_stored(text: str) -> None:
+    """Blanks, letters of any script, what stands next to the surrogates, and what pairs of them spell."""
+    assert is_storable(text)
 
 
 def test_finding_of_a_checkup_is_one_line_of_its_report() -> None:

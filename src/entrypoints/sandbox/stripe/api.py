@@ -8,6 +8,7 @@ import binascii
 import hmac
 import re
 from collections.abc import Mapping
+from email.utils import formatdate
 from typing import Any, Final
 
 import msgspec
@@ -55,7 +56,11 @@ class StripeApi:
     def answer(self, request: ApiRequest) -> ApiAnswer:
         """One call, refused or done."""
         key = request.headers.get("idempotency-key") if request.method == "POST" else None
-        headers = {"Stripe-Version": request.headers.get("stripe-version", API_VERSION)}
+        headers = {
+            # By this clock and not by the machine's: the product reads from it when a session was as it is.
+            "Date": formatdate(self._engine.world.present(), usegmt=True),
+            "Stripe-Version": request.headers.get("stripe-version", API_VERSION),
+        }
         if key is not None:
             headers["Idempotency-Key"] = key
         with self._engine.world.request(key) as request_id:

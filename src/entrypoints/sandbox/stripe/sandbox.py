@@ -26,6 +26,7 @@ class StripeSandbox:
 
         stripe = StripeSandbox(secret_key="sk_test_1", webhook_secret="whsec_1", prices=prices)
         app = Litestar([stripe.router])               # the SDK's base address is f"{origin}/stripe"
+        ...                                           # served without the server's own `Date`: the API says its own
         stripe.origin = "http://127.0.0.1:1234"       # once the port is bound
         async with stripe.webhooks_to(url):
             stripe.engine.pay(session_id)

@@ -45,7 +45,7 @@ async def served(app: Any) -> AsyncIterator[str]:
     """An ASGI app on a free port; yields its origin."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none", date_header=False))
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         while not server.started:

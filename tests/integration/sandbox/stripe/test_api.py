@@ -1,5 +1,7 @@
 """The unmodified official SDK against the sandbox's Stripe."""
 
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -45,6 +47,22 @@ async def test_one_time_purchase_leaves_the_order_id_on_every_object(
     assert intent["latest_charge"]["paid"] is True
     assert document["customer"]["email"] == "buyer@example.com"
     assert [item["price"]["id"] for item in document["line_items"]["data"]] == [ONE_TIME.id]
+
+
+async def test_answers_are_dated_by_the_sandboxs_clock(
+    sandbox: StripeSandbox, browser: httpx.AsyncClient, clock: Clock
+) -> None:
+    """Once each, refusals too: the product takes the moment from there."""
+    dates = []
+    for key, status in ((SECRET_KEY, 200), ("sk_test_wrong", 401)):
+        answer = await browser.get("/stripe/v1/prices", auth=(key, ""))
+        assert answer.status_code == status
+        dates += answer.headers.get_list("date")
+        clock.pass_(days=40)
+    assert [parsedate_to_datetime(date) for date in dates] == [
+        clock.moment - timedelta(days=80),
+        clock.moment - timedelta(days=40),
+    ]
 
 
 async def test_purchase_events_come_in_stripes_order(sandbox: StripeSandbox, client: official.StripeClient) -> None:

@@ -106,7 +106,7 @@ async def test_another_site_is_a_finding(fake: FakeStripe, clock: SetClock, stat
     assert len(fake.requests) <= 2
 
 
-@pytest.mark.parametrize("date", ["", "soon", "Thu, 99 Jan 2026 00:00:00 GMT"])
+@pytest.mark.parametrize("date", ["", "soon", "Thu, 99 Jan 2026 00:00:00 GMT", f"Thu, 01 Jan {'9' * 20} 00:00:00 GMT"])
 async def test_answer_without_a_good_time_says_nothing_of_the_clock(
     fake: FakeStripe, clock: SetClock, date: str
 ) -> None:

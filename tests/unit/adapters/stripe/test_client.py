@@ -107,7 +107,7 @@ async def test_subscription_carries_the_order_too(fake: FakeStripe, gateway: Str
 async def test_session_is_read_with_its_invoice(
     fake: FakeStripe, gateway: StripePaymentGateway, clock: SetClock
 ) -> None:
-    """Asked for in one request; the moment is the clock's; the answer is kept whole."""
+    """Asked for in one request; the moment is our clock's, as the answer says none; the answer is kept whole."""
     paid = session(status="complete", payment_status="paid", payment_intent="pi_1", amount_total=5, currency="eur")
     fake.answers(paid)
     clock.moment = NOW + timedelta(days=1)
@@ -126,6 +126,13 @@ async def test_session_is_read_with_its_invoice(
     assert msgspec.json.decode(notification.payload) == paid
     fake.answers(session())
     assert (await gateway.read_checkout("cs_1")).events == (CheckoutOpened(session_id="cs_1"),)
+
+
+@pytest.mark.parametrize("name", ["Date", "date", "DATE"])
+async def test_session_was_read_when_stripe_says(fake: FakeStripe, gateway: StripePaymentGateway, name: str) -> None:
+    """By the date of its answer, however that header's name is written; our clock stands elsewhere."""
+    fake.answers(session(), **{name: "Thu, 01 Jan 2026 00:30:00 GMT"})
+    assert (await gateway.read_checkout("cs_1")).occurred_at == NOW + timedelta(minutes=30)
 
 
 async def test_price_is_asked_once_in_ten_minutes(

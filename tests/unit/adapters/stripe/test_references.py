@@ -10,12 +10,12 @@ from tests.unit.adapters.stripe.rows import ORDER, OURS, Shape
     "subject",
     [
         {"metadata": OURS},
-        {"metadata": {}, "client_reference_id": str(ORDER)},
-        {"metadata": {"order_id": "1001"}, "client_reference_id": str(ORDER)},
+        {"metadata": OURS, "client_reference_id": "cart-7"},
         {"parent": {"subscription_details": {"metadata": OURS}}},
+        {"metadata": {"order_id": "1001"}, "parent": {"subscription_details": {"metadata": OURS}}},
         {"parent": None, "subscription_details": {"metadata": OURS}},
     ],
-    ids=["metadata", "reference", "another product's metadata", "parent", "before 2025"],
+    ids=["metadata", "another reference", "parent", "another product's metadata", "before 2025"],
 )
 def test_our_order_is_found(subject: Shape) -> None:
     """In each of its places."""
@@ -35,6 +35,13 @@ def test_our_order_is_found(subject: Shape) -> None:
 def test_what_is_not_ours_is_no_order(subject: Shape) -> None:
     """Another product's ids on the same account are no error."""
     assert order_id_of(subject) is None
+
+
+@pytest.mark.parametrize("made_by", [{}, {"payment_link": "plink_1"}, {"payment_link": None}])
+@pytest.mark.parametrize("metadata", [{}, None, {"order_id": "1001"}])
+def test_client_reference_id_names_no_order(made_by: Shape, metadata: Shape | None) -> None:
+    """A customer may have written it himself, whatever made the session."""
+    assert order_id_of({"metadata": metadata, "client_reference_id": str(ORDER), **made_by}) is None
 
 
 @pytest.mark.parametrize(

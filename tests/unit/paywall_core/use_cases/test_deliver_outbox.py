@@ -9,6 +9,8 @@ from paywall_core.errors import DeliveryFailed
 from paywall_core.events import DisputeUpdated, RefundUpdated
 from paywall_core.facts import DisputeStatus, RefundStatus
 from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus, Settlement
+from paywall_core.use_cases.request_restore import RequestRestoreCommand
+from paywall_core.use_cases.track_event import TrackAdCommand, TrackFunnelCommand
 
 from ..strategies import DAY, eur  # noqa: TID252  - the tests' own package
 from .world import World
@@ -116,6 +118,28 @@ async def test_mail_of_a_rotated_token_is_skipped(world: World) -> None:
     facts = structs.replace(order.facts, token_version=2)
     world.store.tables.orders[order.id] = structs.replace(order, facts=facts)
     assert await world.deliver_all() == [DeliveryStatus.SKIPPED]
+    assert world.store.outbox[0].error == "the token was rotated"
+
+
+async def test_whatever_goes_out_has_the_key_of_its_row(world: World) -> None:
+    """By it the far side tells a repeat, and a log the two halves of a delivery."""
+    await world.buy()
+    await world.request_restore(RequestRestoreCommand(email="anna@example.com"))
+    await world.track_ad(TrackAdCommand(status="Lead"))
+    await world.track_funnel(TrackFunnelCommand(status="start_quiz", clickid="click-1"))
+    await world.deliver_all()
+    sale, step = (report.key for report in world.tracker.reports)
+    sent = [
+        *(one.key for one in world.mailer.sent),
+        *(one.key for one in world.messenger.sent),
+        sale,
+        *(one.key for one in world.code_mailer.sent),
+        *(one.key for one in world.ads.reports),
+        step,
+    ]
+    delivered = [row.key for row in world.store.outbox if row.status is DeliveryStatus.DELIVERED]
+    assert sent == delivered
+    assert len(delivered) == 6
 
 
 async def test_channel_that_is_off_is_skipped_and_says_so(world: World) -> None:

@@ -121,10 +121,11 @@ async def test_skipped_notice_is_due_again_once_it_is_true_again(world: World) -
     assert [one.kind for one in world.told] == ["ends_soon", "ends_soon"]
 
 
-async def test_word_about_a_coming_end_is_not_said_after_it(world: World) -> None:
+@pytest.mark.parametrize("day", [30, 31], ids=["at its end", "a day later"])
+async def test_word_about_a_coming_end_is_not_said_after_it(world: World, day: int) -> None:
     """Learned of in the grace only: the paid time is over already."""
     started = await world.subscribe()
-    world.clock.advance(31 * DAY)
+    world.clock.advance(day * DAY)
     await world.learn(started, outlook(5, 30))
     assert world.state(started) is State.TOKEN_ISSUED
     await world.deliver_all()

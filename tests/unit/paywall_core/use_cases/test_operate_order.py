@@ -156,8 +156,9 @@ async def test_foreseen_act_is_what_it_would_be_and_changes_nothing(world: World
 async def test_act_on_an_unknown_order_says_so(world: World) -> None:
     """A mistyped id."""
     for act in (world.revoke, world.reinstate, world.resend):
-        with pytest.raises(OrderNotFound):
+        with pytest.raises(OrderNotFound) as missing:
             await act(UUID(int=1), ANNA)
+        assert missing.value.order_id == UUID(int=1)
         with pytest.raises(OrderNotFound):
             await act.foresee(UUID(int=1), ANNA)
 
@@ -169,24 +170,27 @@ def test_operator_says_who_and_why() -> None:
     assert operator.cause == "operator:anna"
     longest = Operator.of("x" * MAX_NAME_CHARACTERS, "y" * MAX_REASON_CHARACTERS)
     assert (len(longest.by), len(longest.why)) == (100, 500)
+    assert Operator.of("a", "b") == Operator(by="a", why="b")
 
 
 @pytest.mark.parametrize(
-    ("by", "why", "field"),
+    ("by", "why", "told"),
     [
-        ("", "w", "by"),
-        (" ", "w", "by"),
-        ("a" * 101, "w", "by"),
-        ("a\nb", "w", "by"),
-        ("anna", "", "why"),
-        ("anna", "  ", "why"),
-        ("anna", "w" * 501, "why"),
-        ("anna", "a\0b", "why"),
-        ("anna", "\udcff", "why"),
+        ("", "w", "by 100"),
+        (" ", "w", "by 100"),
+        ("a" * 101, "w", "by 100"),
+        ("a\nb", "w", "by 100"),
+        ("anna", "", "why 500"),
+        ("anna", "  ", "why 500"),
+        ("anna", "w" * 501, "why 500"),
+        ("anna", "a\0b", "why 500"),
+        ("anna", "\udcff", "why 500"),
     ],
 )
-def test_operator_without_a_name_or_a_reason_is_refused(by: str, why: str, field: str) -> None:
-    """Empty, too long, or what no database stores."""
+def test_operator_without_a_name_or_a_reason_is_refused(by: str, why: str, told: str) -> None:
+    """Empty, too long, or what no database stores; whoever typed it learns which of the two, and how long it may be."""
     with pytest.raises(InvalidInput) as refused:
         Operator.of(by, why)
+    field, longest = told.split()
     assert refused.value.field == field
+    assert longest in refused.value.reason

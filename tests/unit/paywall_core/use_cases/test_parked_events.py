@@ -7,8 +7,8 @@ import pytest
 from msgspec import structs
 
 from paywall_core.errors import PaymentProviderUnavailable
-from paywall_core.events import ChargeRefunded, CheckoutOpened, PaymentLinked, RefundUpdated
-from paywall_core.facts import RefundStatus
+from paywall_core.events import ChargeRefunded, CheckoutOpened, DisputeUpdated, PaymentLinked, RefundUpdated
+from paywall_core.facts import DisputeStatus, RefundStatus
 from paywall_core.lifecycle import State
 from paywall_core.notification import PaymentNotification
 from paywall_core.ports.unit_of_work import DeliveryStatus
@@ -48,6 +48,16 @@ async def deliver_later(world: World) -> None:
     await world.deliver_all()
     world.clock.advance(LOOK_UP_DELAY)
     await world.deliver_all()
+
+
+async def test_what_names_only_the_charge_of_a_parked_refund_finds_the_order(world: World) -> None:
+    """The refund was parked and found its order: its other ids are the order's too."""
+    await park(world)
+    started = await world.subscribe()
+    await world.record(leads_to(world, started))
+    dispute = DisputeUpdated(dispute_id="dp_1", status=DisputeStatus.OPEN, charge="ch_1")
+    recorded = await world.record(world.say("evt_dispute", dispute, references=("ch_1",)))
+    assert (recorded.parked, recorded.order_id) == (False, started.order_id)
 
 
 async def test_parked_event_is_looked_up_after_a_while(world: World) -> None:

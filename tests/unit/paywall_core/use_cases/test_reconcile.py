@@ -80,18 +80,31 @@ async def test_several_at_once_apply_each_event_once(world: World) -> None:
     assert all(len(world.store.tables.history[one.order_id]) == 2 for one in started)
 
 
-async def test_next_run_begins_an_hour_before_the_last_one_ended(world: World) -> None:
+async def test_next_run_begins_an_hour_before_the_newest_event_that_was_read(world: World) -> None:
     """Clocks differ, and a list may be late."""
-    first = await world.reconcile()
-    assert cursor(world) == first.until
+    newest = world.put_on_record(world.say("evt_1")).occurred_at
+    world.clock.advance(DAY)
+    await world.reconcile()
+    assert cursor(world) == newest
     started = await world.start(COMMAND)
-    late = structs.replace(world.paid(started), occurred_at=first.until - HOUR)
+    late = structs.replace(world.paid(started), occurred_at=newest - HOUR)
     world.put_on_record(late)
     world.clock.advance(HOUR)
     second = await world.reconcile()
-    assert second.since == first.until - OVERLAP
+    assert second.since == newest - OVERLAP
     assert second.missing == {"test": 1}
-    assert cursor(world) == second.until
+    assert cursor(world) == newest
+
+
+async def test_run_that_is_told_of_nothing_leaves_the_cursor_where_it_is(world: World) -> None:
+    """Only the provider knows what time it is there."""
+    await world.reconcile()
+    assert cursor(world) is None
+    newest = world.put_on_record(world.say("evt_1")).occurred_at
+    await world.reconcile()
+    world.clock.advance(DAY)
+    await world.reconcile()
+    assert cursor(world) == newest
 
 
 async def test_event_of_this_very_second_is_read(world: World) -> None:
@@ -102,22 +115,26 @@ async def test_event_of_this_very_second_is_read(world: World) -> None:
 
 
 async def test_explicit_start_within_what_was_read_moves_the_cursor_on(world: World) -> None:
-    """It has read everything up to now."""
+    """It has read everything from before the cursor up to the newest."""
+    world.put_on_record(world.say("evt_1"))
     await world.reconcile()
     world.clock.advance(DAY)
-    report = await world.reconcile(since=world.clock.now() - 2 * DAY)
-    assert cursor(world) == report.until
+    newest = world.put_on_record(world.say("evt_2")).occurred_at
+    await world.reconcile(since=world.clock.now() - 2 * DAY)
+    assert cursor(world) == newest
 
 
 async def test_explicit_start_after_the_cursor_leaves_it_where_it_is(world: World) -> None:
     """The gap before it is still unread."""
-    first = await world.reconcile()
+    first = world.put_on_record(world.say("evt_0")).occurred_at
+    await world.reconcile()
+    world.clock.advance(HOUR)
     await lost(world, 1)
     world.clock.advance(DAY)
     await lost(world, 2)
     report = await world.reconcile(since=world.clock.now() - HOUR)
     assert report.missing == {"checkout.session.completed": 1}
-    assert cursor(world) == first.until
+    assert cursor(world) == first
     assert (await world.reconcile()).missing == {"checkout.session.completed": 1}
 
 
@@ -130,18 +147,32 @@ async def test_explicit_start_of_the_very_first_run_leaves_the_past_unread(world
     assert (await world.reconcile()).missing == {"checkout.session.completed": 1}
 
 
-async def test_clock_that_ran_ahead_is_no_reason_to_skip_what_comes_after_it_was_set_right(world: World) -> None:
-    """Nobody knows how far the list was read: until the cursor's time has come, all that the provider keeps is read."""
+@pytest.mark.parametrize("days_later", [0, 2, 20])
+async def test_clock_that_ran_ahead_is_no_reason_to_skip_what_comes_after_it_was_set_right(
+    world: World, days_later: int
+) -> None:
+    """The cursor follows the provider's clock: it never stands where nothing can have happened yet."""
+    newest = world.put_on_record(world.say("evt_0")).occurred_at
     world.clock.advance(100 * DAY)
-    await world.reconcile()
-    ahead = cursor(world)
+    await world.reconcile(since=newest)
     world.clock.advance(-100 * DAY)
+    assert cursor(world) in (None, newest)
+    world.clock.advance(HOUR)
     started = await lost(world)
-    world.clock.advance(2 * DAY)  # longer than the overlap: nothing ran in between
-    report = await world.reconcile()
-    assert report.since == world.clock.now() - FIRST_LOOK_BACK
+    world.clock.advance(days_later * DAY)
+    await world.reconcile()
     assert world.state(started) is State.TOKEN_ISSUED
-    assert cursor(world) == ahead
+
+
+async def test_clock_that_runs_behind_reads_what_it_can_and_moves_nothing(world: World) -> None:
+    """The newest event that is listed is older than the cursor then."""
+    world.put_on_record(world.say("evt_0"))
+    world.clock.advance(2 * DAY)
+    newest = world.put_on_record(world.say("evt_1")).occurred_at
+    await world.reconcile()
+    world.clock.advance(-2 * DAY)
+    assert (await world.reconcile()).since == world.clock.now() - OVERLAP
+    assert cursor(world) == newest
 
 
 async def test_poison_does_not_stop_its_neighbours_and_holds_the_cursor(world: World) -> None:
@@ -176,7 +207,7 @@ async def test_poison_does_not_stop_its_neighbours_and_holds_the_cursor(world: W
     )
     world.clock.advance(DAY)
     assert (await world.reconcile()).missing == {"test": 1}
-    assert cursor(world) == world.clock.now()
+    assert cursor(world) == poisoned_at
 
 
 async def test_event_of_no_known_order_is_parked_and_looked_up(world: World) -> None:
@@ -267,7 +298,7 @@ async def test_scheduled_run_leaves_out_what_has_just_happened(world: World) -> 
     world.clock.advance(SETTLED - timedelta(seconds=2))
     first = await world.reconcile.scheduled(min_interval=timedelta())
     assert first is not None
-    assert (first.listed, cursor(world)) == (0, world.clock.now() - SETTLED)
+    assert (first.listed, cursor(world)) == (0, None)
     world.clock.advance(timedelta(seconds=2))
     second = await world.reconcile.scheduled(min_interval=timedelta())
     assert second is not None

@@ -14,7 +14,7 @@ from paywall_core.errors import (
     NoRestorableOrder,
     OneTimeCodeInvalid,
 )
-from paywall_core.events import RefundUpdated
+from paywall_core.events import PaymentSucceeded, RefundUpdated
 from paywall_core.facts import RefundStatus
 from paywall_core.lifecycle import State
 from paywall_core.ports.delivery import CodeMessage
@@ -22,7 +22,6 @@ from paywall_core.ports.unit_of_work import DeliveryStatus
 from paywall_core.testing.repositories import InMemoryOrders
 from paywall_core.use_cases.activate_access import ActivateAccessCommand
 from paywall_core.use_cases.confirm_restore import ConfirmRestoreCommand, RestoredAccess
-from paywall_core.use_cases.forget_challenges import KEPT
 from paywall_core.use_cases.request_restore import RequestRestoreCommand
 
 from ..strategies import DAY, eur  # noqa: TID252  - the tests' own package
@@ -118,9 +117,38 @@ async def test_impossible_telegram_user_is_named_and_costs_no_try(world: World, 
     """Before anything is counted."""
     await world.buy()
     code = await ask(world)
-    with pytest.raises(InvalidInput, match="telegram_user_id"):
+    with pytest.raises(InvalidInput) as refused:
         await answer(world, code, user=user)
+    assert refused.value.field == "telegram_user_id"
     assert (await answer(world, code, user=9)).access_granted
+
+
+@pytest.mark.parametrize("user", [1, 2**53 - 1])
+async def test_first_and_last_possible_telegram_user_are_let_in(world: World, user: int) -> None:
+    """The bounds are ids like any other, by the code and by the link."""
+    started = await world.buy()
+    assert (await answer(world, await ask(world), user=user)).access_granted
+    other = await world.buy(email="bob@example.com")
+    assert (await world.redeem(other, user)).access_status is State.ACTIVE
+    assert world.order(started.order_id).telegram_user_id == world.order(other.order_id).telegram_user_id == user
+
+
+async def test_order_that_stands_is_found_beside_one_that_does_not(world: World) -> None:
+    """The later purchase was refunded: the earlier one opens the way, and its history says how."""
+    stands = await world.buy()
+    world.clock.advance(DAY)
+    gone = await world.start(COMMAND)
+    await world.record(
+        world.say(
+            "evt_gone",
+            PaymentSucceeded(payment_id="pi_2", paid_at=world.clock.now(), amount=eur(1500)),
+            RefundUpdated(refund_id="re_2", amount=eur(1500), status=RefundStatus.SUCCEEDED, payment="pi_2"),
+            order_id=gone.order_id,
+        )
+    )
+    assert world.state(gone) is State.REVOKED
+    assert (await answer(world, await ask(world))).order_id == stands.order_id
+    assert world.store.tables.history[stands.order_id][-1].cause == "restore"
 
 
 async def test_code_without_a_challenge_is_invalid(world: World) -> None:
@@ -262,10 +290,11 @@ async def test_code_without_mail_configured_is_skipped_and_says_so(world: World)
 
 
 async def test_addresses_are_forgotten_when_no_limit_needs_them(world: World) -> None:
-    """Not before."""
+    """After two hours, and not before."""
     await ask(world, "nobody@example.com")
+    world.clock.advance(120 * MINUTE)
     assert await world.forget() == 0
-    world.clock.advance(KEPT + MINUTE)
+    world.clock.advance(MINUTE)
     assert await world.forget() == 1
     assert await world.forget() == 0
 

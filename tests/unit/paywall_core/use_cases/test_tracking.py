@@ -1,6 +1,7 @@
 """What marketing is told, what is only logged, and the portal's address."""
 
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -11,10 +12,9 @@ from paywall_core.facts import RefundStatus
 from paywall_core.ports.delivery import AdReport, ClickReport
 from paywall_core.ports.unit_of_work import DeliveryStatus
 from paywall_core.tracking import FUNNEL_EVENTS, AdEvent, FunnelEvent, TrackingOutcome
-from paywall_core.use_cases.forget_tracking import KEPT
 from paywall_core.use_cases.track_event import TrackAdCommand, TrackFunnelCommand
 
-from ..strategies import eur  # noqa: TID252  - the tests' own package
+from ..strategies import DAY, eur  # noqa: TID252  - the tests' own package
 from .world import COMMAND, World
 
 
@@ -47,10 +47,11 @@ async def test_step_is_logged_and_forwarded_with_its_parameters(world: World, na
 
 
 def test_there_are_ten_names() -> None:
-    """Those of the user's page."""
-    assert len(FUNNEL_EVENTS) == len(set(FUNNEL_EVENTS)) == 10
-    assert FUNNEL_EVENTS[0] == "start_quiz"
-    assert FUNNEL_EVENTS[-2:] == ("transition_to_payment", "pay_success")
+    """Those of the user's page, spelled as the tracker knows them."""
+    assert " ".join(FUNNEL_EVENTS) == (
+        "start_quiz block1_completed block2_completed block3_completed block4_completed block5_completed "
+        "block6_completed block7_completed transition_to_payment pay_success"
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,15 @@ async def test_pay_success_that_is_not_true_is_logged_and_not_forwarded(world: W
     assert (await claim(world, started.session_id))[0] is refused
 
 
+async def test_step_without_further_parameters_has_none(world: World) -> None:
+    """Nor a session, nor a page."""
+    await world.track_funnel(TrackFunnelCommand(status="start_quiz", clickid="c-1"))
+    assert world.store.tracking_log[0].event == FunnelEvent(name="start_quiz", clickid="c-1")
+    await world.deliver_all()
+    (report,) = world.tracker.reports
+    assert report.params == {}
+
+
 async def test_tracker_that_is_not_configured_is_said_at_once(world: World) -> None:
     """And nothing is stored."""
     with pytest.raises(TrackingNotConfigured):
@@ -121,6 +131,19 @@ async def test_ad_event_goes_out_with_a_deterministic_id(world: World) -> None:
     report: AdReport = world.ads.reports[0]
     assert report.event == AdEvent(name="Lead", fbclid="AbC", ip="192.0.2.1", user_agent="Mozilla")
     assert report.occurred_at == world.clock.now()
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (AdEvent(name="Lead", fbclid="AbC", ip="192.0.2.1", user_agent="Mozilla"), b"Lead\0AbC\x00192.0.2.1\0Mozilla"),
+        (AdEvent(name="Lead"), b"Lead\0\0\0"),
+        (AdEvent(name="Lead", user_agent="\ud800"), b"Lead\0\0\0\xed\xa0\x80"),
+    ],
+)
+def test_id_of_an_ad_event_is_that_of_earlier_releases(event: AdEvent, told: bytes) -> None:
+    """A repeat that is sent after an update is still one event at the platform."""
+    assert event.event_id == sha256(told).hexdigest()[:32]
 
 
 @pytest.mark.parametrize(
@@ -188,12 +211,13 @@ async def test_event_that_vanished_is_a_dead_letter(world: World) -> None:
 
 
 async def test_settled_events_are_forgotten_after_a_time(world: World) -> None:
-    """Not before, and not while one still waits."""
+    """After ninety days, not before, and not while one still waits."""
     await world.track_ad(TrackAdCommand(status="Lead"))
     await world.deliver_all()
     await world.track_ad(TrackAdCommand(status="Waits"))
+    world.clock.advance(90 * DAY)
     assert await world.forget_tracking() == 0
-    world.clock.advance(KEPT + timedelta(seconds=1))
+    world.clock.advance(timedelta(seconds=1))
     assert await world.forget_tracking() == 1
     assert [attempt.event.name for attempt in world.store.tracking_log] == ["Waits"]
 
@@ -214,6 +238,7 @@ async def test_portal_is_the_login_page_with_the_address_filled_in(world: World)
     assert await world.open_portal(" a+b@example.com ") == (
         "https://billing.example/p/login/1?prefilled_email=a%2Bb%40example.com"
     )
+    assert (await world.open_portal("a/b@example.com")).endswith("?prefilled_email=a%2Fb%40example.com")
     world.portal.page += "?locale=ru"
     assert (await world.open_portal("a@example.com")).endswith("?locale=ru&prefilled_email=a%40example.com")
     with pytest.raises(InvalidInput):

@@ -118,6 +118,7 @@ async def test_ten_deliveries_of_one_event_are_one_change(world: World) -> None:
     started = await world.start(COMMAND)
     results = await asyncio.gather(*(world.record(world.paid(started)) for _ in range(10)))
     assert sorted(r.duplicate for r in results) == [False] + [True] * 9
+    assert {r.order_id for r in results} == {started.order_id}
     assert [row.key.split(":")[0] for row in world.store.outbox] == [
         "access_email",
         "activation_message",
@@ -222,6 +223,15 @@ async def test_all_ids_of_an_event_become_its_order_s(world: World) -> None:
     assert world.order(started.order_id).state is State.TOKEN_ISSUED
 
 
+async def test_id_that_came_beside_a_known_one_finds_the_order_alone(world: World) -> None:
+    """The charge was named once, with the payment; what names only the charge afterwards has its order."""
+    started = await world.buy()
+    charge = ChargeRefunded(charge_id="ch_1", amount=eur(1500), refunded_minor=0, payment="pi_1")
+    await world.record(world.say("evt_1", charge, references=("ch_1", "pi_1")))
+    opened = DisputeUpdated(dispute_id="dp_1", status=DisputeStatus.OPEN, charge="ch_1")
+    assert (await world.record(world.say("evt_2", opened, references=("ch_1",)))).order_id == started.order_id
+
+
 async def test_event_that_names_two_orders_is_refused_and_stored_nowhere(world: World) -> None:
     """One notification, several orders: loud, and the retry sees it again."""
     one = await world.buy()
@@ -277,8 +287,9 @@ async def test_token_of_no_order_is_invalid_and_user_must_be_real(world: World) 
         await world.activate(ActivateAccessCommand(activation_token=token, telegram_user_id=5))
     command = ActivateAccessCommand(activation_token=token, telegram_user_id=0)
     assert token not in repr(command)
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput) as refused:
         await world.activate(command)
+    assert refused.value.field == "telegram_user_id"
 
 
 async def test_gate_knows_the_chat_that_paid_before_it_redeemed(world: World) -> None:
@@ -317,5 +328,6 @@ async def test_order_that_vanishes_is_loud(world: World, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(InMemoryOrders, "get", gone)
     act = world.start(COMMAND) if missing == "note" else world.record(world.paid(started))
-    with pytest.raises(OrderNotFound):
+    with pytest.raises(OrderNotFound) as raised:
         await act
+    assert isinstance(raised.value.order_id, UUID)

@@ -1,0 +1,1 @@
+"""Deliberate defects, and proof that the tests find each of them."""

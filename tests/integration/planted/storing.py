@@ -1,0 +1,187 @@
+"""Defects in what is stored, delivered and taken in."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from adapters.db.outbox import SqlOutbox
+from adapters.db.payment_events import SqlPaymentEvents
+from adapters.db.rows import outbox_row
+from adapters.db.schema import outbox
+from adapters.db.unit_of_work import SqlUnitOfWork
+from paywall_core.effects import Effect
+from paywall_core.notification import PaymentNotification
+from paywall_core.order import Order
+from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus, Settlement, UnitOfWork
+from paywall_core.use_cases.deliver_outbox import DeliverOutbox
+from paywall_core.use_cases.record_payment import RecordedPayment, RecordPayment
+
+# How what is owed is stored.
+
+
+def outbox_after_commit(patch: pytest.MonkeyPatch) -> None:
+    """What is owed is written after the commit."""
+    real = SqlUnitOfWork.commit
+
+    async def enqueue(self: SqlOutbox, effects: Sequence[Effect], *, now: datetime) -> None:
+        self.__dict__.setdefault("later", []).extend(outbox_row(effect, now=now) for effect in effects)
+
+    async def commit(self: SqlUnitOfWork) -> None:
+        await real(self)
+        rows = self.outbox.__dict__.pop("later", [])
+        if rows:
+            async with self._connection.engine.begin() as connection:
+                await connection.execute(sqlite_insert(outbox).on_conflict_do_nothing(), rows)
+
+    patch.setattr(SqlOutbox, "enqueue", enqueue)
+    patch.setattr(SqlUnitOfWork, "commit", commit)
+
+
+def commit_on_the_way_out(patch: pytest.MonkeyPatch) -> None:
+    """A transaction that failed is committed."""
+    real = SqlUnitOfWork.__aexit__
+
+    async def leave(self: SqlUnitOfWork, *arguments: Any) -> None:
+        if arguments[0] is not None and issubclass(arguments[0], Exception) and self._connection.in_transaction():
+            await self._connection.commit()
+        await real(self, *arguments)
+
+    patch.setattr(SqlUnitOfWork, "__aexit__", leave)
+
+
+def lease_of_nobody(patch: pytest.MonkeyPatch) -> None:
+    """Two workers take the same row."""
+    real = SqlOutbox.lease
+
+    async def lease(self: SqlOutbox, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID) -> Any:
+        taken = await real(self, now=now, limit=limit, lease_until=lease_until, lease_id=lease_id)
+        keys = [one.key for one in taken]
+        await self._connection.execute(update(outbox).where(outbox.c.key.in_(keys)).values(due_at=now))
+        return taken
+
+    patch.setattr(SqlOutbox, "lease", lease)
+
+
+def lease_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """A killed worker's rows never come back."""
+    real = SqlOutbox.lease
+
+    async def lease(self: SqlOutbox, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID) -> Any:
+        held = select(outbox.c.key).where(outbox.c.lease_id.is_not(None))
+        taken = set((await self._connection.execute(held)).scalars())
+        found = await real(self, now=now, limit=limit, lease_until=lease_until, lease_id=lease_id)
+        return [one for one in found if one.key not in taken]
+
+    patch.setattr(SqlOutbox, "lease", lease)
+
+
+def settled_by_whoever(patch: pytest.MonkeyPatch) -> None:
+    """A worker whose lease ran out settles the row."""
+
+    async def settle(self: SqlOutbox, delivery: Delivery, settlement: Settlement) -> bool:
+        values: dict[str, Any] = {"status": str(settlement.status), "lease_id": None, "last_error": settlement.error}
+        if settlement.due_at is not None:
+            values["due_at"] = settlement.due_at
+        await self._connection.execute(update(outbox).where(outbox.c.key == delivery.key).values(values))
+        return True
+
+    patch.setattr(SqlOutbox, "settle", settle)
+
+
+def delivered_before_sent(patch: pytest.MonkeyPatch) -> None:
+    """A mail is marked as delivered, then sent."""
+
+    async def deliver(self: DeliverOutbox, delivery: Delivery) -> DeliveryStatus:
+        send = await self._prepare(delivery)
+        if send is None:
+            return DeliveryStatus.SKIPPED
+        await self._settle(delivery, Settlement(status=DeliveryStatus.DELIVERED, at=self._clock.now()))
+        await send()
+        return DeliveryStatus.DELIVERED
+
+    patch.setattr(DeliverOutbox, "deliver", deliver)
+
+
+def failure_is_the_end(patch: pytest.MonkeyPatch) -> None:
+    """A delivery that failed once is given up."""
+
+    def after(self: DeliverOutbox, delivery: Delivery, failure: Any) -> Settlement:
+        return Settlement(status=DeliveryStatus.DEAD, at=self._clock.now(), error=failure.reason)
+
+    patch.setattr(DeliverOutbox, "_after_failure", after)
+
+
+def key_by_chance(patch: pytest.MonkeyPatch) -> None:
+    """An effect's key is random."""
+    from paywall_core.effects import ReportSale  # noqa: PLC0415
+
+    patch.setattr(ReportSale, "key", property(lambda self: f"mobi_slon:pay_success:{self.order_id}:{uuid4()}"))
+
+
+# How Stripe's words are taken in.
+
+
+def not_parked(patch: pytest.MonkeyPatch) -> None:
+    """An event of an unknown order is acknowledged and dropped."""
+
+    async def add(
+        self: SqlPaymentEvents, notification: PaymentNotification, *, order_id: UUID | None, received_at: datetime
+    ) -> bool:
+        if order_id is None:
+            return True
+        return await real(self, notification, order_id=order_id, received_at=received_at)
+
+    real = SqlPaymentEvents.add
+    patch.setattr(SqlPaymentEvents, "add", add)
+
+
+def parked_and_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Parked events are never taken up."""
+
+    async def parked(self: SqlPaymentEvents, references: Sequence[str]) -> Sequence[PaymentNotification]:
+        return []
+
+    patch.setattr(SqlPaymentEvents, "parked", parked)
+
+
+def unparked_unapplied(patch: pytest.MonkeyPatch) -> None:
+    """A parked event is marked as applied and is not."""
+
+    async def apply_parked(self: RecordPayment, uow: UnitOfWork, order: Order, references: tuple[str, ...]) -> Order:
+        for notification in await uow.payment_events.parked(references):
+            await uow.payment_events.unpark(notification.event_id or "", order.id)
+        return order
+
+    patch.setattr(RecordPayment, "_apply_parked", apply_parked)
+
+
+def newest_wins(patch: pytest.MonkeyPatch) -> None:
+    """Timestamps are compared: an older event is ignored."""
+    real = RecordPayment._apply
+    seen: dict[UUID, datetime] = {}
+
+    async def apply(self: RecordPayment, uow: UnitOfWork, order: Order, notification: PaymentNotification) -> Order:
+        if notification.occurred_at < seen.get(order.id, notification.occurred_at):
+            return order
+        seen[order.id] = notification.occurred_at
+        return await real(self, uow, order, notification)
+
+    patch.setattr(RecordPayment, "_apply", apply)
+
+
+def errors_acknowledged(patch: pytest.MonkeyPatch) -> None:
+    """A webhook that could not be stored is acknowledged."""
+    real = RecordPayment.__call__
+
+    async def call(self: RecordPayment, notification: PaymentNotification) -> RecordedPayment:
+        try:
+            return await real(self, notification)
+        except Exception:  # noqa: BLE001  - the defect
+            return RecordedPayment()
+
+    patch.setattr(RecordPayment, "__call__", call)

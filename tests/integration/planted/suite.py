@@ -1,0 +1,279 @@
+"""Defects that a history cannot show: a second guard hides them, or it takes two real connections. Tests find them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from adapters.db.orders import SqlOrders
+from adapters.db.outbox import SqlOutbox
+from adapters.db.rows import changing_columns, decode_effect, history_row, order_of_row, outbox_row
+from adapters.db.schema import DUE, SERVES_BEST, order_history, orders, outbox
+from adapters.stripe import connection
+from paywall_core import policy
+from paywall_core.access_token import AccessTokens
+from paywall_core.effects import Effect
+from paywall_core.email_address import email_key, parse_email
+from paywall_core.errors import ActivationTokenInvalid, NoRestorableOrder, OneTimeCodeInvalid
+from paywall_core.facts import Facts, Payment, PaymentStatus
+from paywall_core.notification import PaymentNotification
+from paywall_core.order import Change, Order
+from paywall_core.ports.unit_of_work import Delivery, UnitOfWork
+from paywall_core.use_cases import reconcile
+from paywall_core.use_cases.confirm_restore import ConfirmRestore, ConfirmRestoreCommand, RestoredAccess
+from paywall_core.use_cases.hasten_deliveries import HastenDeliveries
+from paywall_core.use_cases.record_payment import RecordedPayment, RecordPayment
+from paywall_core.use_cases.sweep_lapsed import SweepLimits
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuitePlant:
+    """One defect, and the tests that find it.
+
+    Attributes:
+        what: what somebody did wrong.
+        plant: puts it in.
+        tests: as pytest names them; at least one of them must fail.
+    """
+
+    what: str
+    plant: Callable[[pytest.MonkeyPatch], None]
+    tests: tuple[str, ...]
+
+
+def _version_unchecked(patch: pytest.MonkeyPatch) -> None:
+    async def save(self: SqlOrders, change: Change, *, expected_version: int) -> None:
+        order = change.order
+        await self._connection.execute(update(orders).where(orders.c.id == order.id).values(changing_columns(order)))
+        if change.history:
+            rows = [history_row(order, entry) for entry in change.history]
+            await self._connection.execute(insert(order_history), rows)
+
+    patch.setattr(SqlOrders, "save", save)
+
+
+def _locked_rows_waited_for(patch: pytest.MonkeyPatch) -> None:
+    async def lease(
+        self: SqlOutbox, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID
+    ) -> Sequence[Delivery]:
+        due = select(outbox.c.key).where(DUE, outbox.c.due_at <= now).order_by(outbox.c.due_at, outbox.c.key)
+        keys = (await self._connection.execute(due.limit(limit))).scalars().all()
+        taken = await self._connection.execute(
+            update(outbox)
+            .where(outbox.c.key.in_(keys))
+            .values(due_at=lease_until, attempts=outbox.c.attempts + 1, lease_id=lease_id)
+            .returning(outbox.c.key, outbox.c.effect, outbox.c.attempts)
+        )
+        return [
+            Delivery(key=row.key, effect=decode_effect(row.effect), attempt=row.attempts, lease_id=lease_id)
+            for row in taken
+        ]
+
+    patch.setattr(SqlOutbox, "lease", lease)
+
+
+def _tries_counted_afterwards(patch: pytest.MonkeyPatch) -> None:
+    async def call(self: ConfirmRestore, command: ConfirmRestoreCommand) -> RestoredAccess:
+        address = email_key(parse_email(command.email))
+        async with self._unit_of_work() as uow:
+            challenge = await uow.restore_challenges.hold(address)
+        if challenge is None or not challenge.is_open(self._clock.now()):
+            raise OneTimeCodeInvalid
+        if not self._codes.matches(challenge.id, command.code):
+            await self._count_try(address)
+            raise OneTimeCodeInvalid
+        raise NoRestorableOrder
+
+    patch.setattr(ConfirmRestore, "__call__", call)
+
+
+def _skipped_for_ever(patch: pytest.MonkeyPatch) -> None:
+    async def enqueue(self: SqlOutbox, effects: Sequence[Effect], *, now: datetime) -> None:
+        if effects:
+            rows = [outbox_row(effect, now=now) for effect in effects]
+            await self._connection.execute(sqlite_insert(outbox).on_conflict_do_nothing(), rows)
+
+    patch.setattr(SqlOutbox, "enqueue", enqueue)
+
+
+def _never_looked_up(patch: pytest.MonkeyPatch) -> None:
+    async def park(self: RecordPayment, uow: UnitOfWork, notification: PaymentNotification) -> RecordedPayment:
+        return RecordedPayment(parked=True)
+
+    patch.setattr(RecordPayment, "_park", park)
+
+
+def _cursor_by_own_clock(patch: pytest.MonkeyPatch) -> None:
+    """Reconcile's cursor follows our own clock."""
+    real = reconcile.Reconcile._run
+
+    async def run(self: Any, since: Any, until: datetime, progress: Any) -> Any:
+        found = await real(self, since, until, progress)
+        await self._advance(until)
+        return found
+
+    patch.setattr(reconcile.Reconcile, "_run", run)
+
+
+def _provisional_counts_on(patch: pytest.MonkeyPatch) -> None:
+    """The provisional payment counts beside the real one."""
+
+    def counting(known: Facts) -> dict[str, Payment]:
+        return {k: p for k, p in known.payments.items() if p.status is not PaymentStatus.UNPAID and p.paid_at}
+
+    patch.setattr(policy, "counting_payments", counting)
+
+
+def _old_links_open(patch: pytest.MonkeyPatch) -> None:
+    """A link that was replaced still opens."""
+    real = AccessTokens.verify
+
+    def verify(self: AccessTokens, token: Any, token_version: int) -> None:
+        for version in range(1, token_version):
+            try:
+                return real(self, token, version)
+            except ActivationTokenInvalid:
+                continue
+        return real(self, token, token_version)
+
+    patch.setattr(AccessTokens, "verify", verify)
+
+
+def _failed_beats_paid(patch: pytest.MonkeyPatch) -> None:
+    """A failure that comes late undoes a payment."""
+
+    def join(self: Payment, other: Payment) -> Payment:
+        return other if other.status is PaymentStatus.FAILED else real(self, other)
+
+    real = Payment.join
+    patch.setattr(Payment, "join", join)
+
+
+def _anybodys_order_restored(patch: pytest.MonkeyPatch) -> None:
+    """A code restores the newest order, whoever paid for it."""
+
+    async def paid_by(self: SqlOrders, address: str, limit: int) -> Sequence[Order]:
+        query = select(orders).where(orders.c.first_paid_at.is_not(None)).order_by(*SERVES_BEST).limit(limit)
+        return [order_of_row(row) for row in await self._connection.execute(query)]
+
+    patch.setattr(SqlOrders, "paid_by", paid_by)
+
+
+def _read_by_own_clock(patch: pytest.MonkeyPatch) -> None:
+    """A session that was asked about counts from our own clock."""
+    patch.setattr(connection, "date_of", lambda _headers: None)
+
+
+def _never_hastened(patch: pytest.MonkeyPatch) -> None:
+    """What a clock that ran ahead put off stays put off."""
+
+    async def call(self: HastenDeliveries) -> int:
+        return 0
+
+    patch.setattr(HastenDeliveries, "__call__", call)
+
+
+def _hastened_by_an_old_clock(patch: pytest.MonkeyPatch) -> None:
+    """Leases are ended by a time that was read before the wait."""
+
+    async def call(self: HastenDeliveries) -> int:
+        now = self._clock.now()
+        async with self._unit_of_work() as uow:
+            found = await uow.outbox.hasten(now=now, due_after=now + self._policy.latest, limit=100)
+            await uow.commit()
+        return found
+
+    patch.setattr(HastenDeliveries, "__call__", call)
+
+
+def _breaker_off(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SweepLimits, "allow", lambda _self, _census: True)
+
+
+_DB: Final = "tests/integration/db/"
+_USE_CASES: Final = "tests/unit/paywall_core/use_cases/"
+
+SUITE_PLANTS: Final = {
+    "version_unchecked": SuitePlant(
+        what="an order is saved whatever version is stored",
+        plant=_version_unchecked,
+        tests=(f"{_DB}test_unit_of_work.py::test_save_checks_the_version[sqlite]",),
+    ),
+    "locked_rows_waited_for": SuitePlant(
+        what="a worker takes rows without `FOR UPDATE SKIP LOCKED`",
+        plant=_locked_rows_waited_for,
+        tests=(f"{_DB}test_unit_of_work.py::test_outbox_row_is_written_once_and_leased_to_one[postgresql]",),
+    ),
+    "tries_counted_afterwards": SuitePlant(
+        what="an answer to a code is compared first and counted second",
+        plant=_tries_counted_afterwards,
+        tests=(f"{_USE_CASES}test_restore.py::test_fifty_answers_at_once_are_five_comparisons",),
+    ),
+    "skipped_for_ever": SuitePlant(
+        what="a skipped delivery that is wanted again stays skipped",
+        plant=_skipped_for_ever,
+        tests=(f"{_DB}test_unit_of_work.py::test_settlements_decide_when_a_row_is_due_again[sqlite]",),
+    ),
+    "never_looked_up": SuitePlant(
+        what="nobody asks Stripe about a parked event",
+        plant=_never_looked_up,
+        tests=(
+            f"{_USE_CASES}test_parked_events.py::test_what_names_only_the_charge_of_a_parked_refund_finds_the_order",
+        ),
+    ),
+    "cursor_by_own_clock": SuitePlant(
+        what="reconcile's cursor follows our own clock",
+        plant=_cursor_by_own_clock,
+        tests=(f"{_USE_CASES}test_reconcile.py",),
+    ),
+    "provisional_counts_on": SuitePlant(
+        what="a provisional payment counts beside the real one",
+        plant=_provisional_counts_on,
+        tests=(
+            "tests/unit/paywall_core/test_policy.py::test_provisional_payment_stops_counting_once_a_real_one_is_known",
+        ),
+    ),
+    "old_links_open": SuitePlant(
+        what="a link that was replaced still opens",
+        plant=_old_links_open,
+        tests=(
+            f"{_USE_CASES}test_restore.py::test_old_link_dies_at_once_and_the_old_account_when_the_new_link_is_redeemed",
+        ),
+    ),
+    "failed_beats_paid": SuitePlant(
+        what="a failure that comes late undoes a payment",
+        plant=_failed_beats_paid,
+        tests=("tests/unit/paywall_core/test_facts.py::test_merge_is_commutative",),
+    ),
+    "anybodys_order": SuitePlant(
+        what="a code restores the order that reaches furthest, whoever paid for it",
+        plant=_anybodys_order_restored,
+        tests=(f"{_DB}test_restore_and_tracking.py::test_paid_orders_of_an_address_come_best_first[sqlite]",),
+    ),
+    "read_by_own_clock": SuitePlant(
+        what="a session that was asked about counts from our own clock",
+        plant=_read_by_own_clock,
+        tests=("tests/integration/stripe/test_reading.py",),
+    ),
+    "never_hastened": SuitePlant(
+        what="what a clock that ran ahead put off stays put off",
+        plant=_never_hastened,
+        tests=(f"{_USE_CASES}test_hasten_deliveries.py",),
+    ),
+    "hastened_by_an_old_clock": SuitePlant(
+        what="leases are ended by a time that was read before the wait",
+        plant=_hastened_by_an_old_clock,
+        tests=(f"{_USE_CASES}test_hasten_deliveries.py",),
+    ),
+    "breaker_off": SuitePlant(
+        what="a sweep of a clock that jumped ends everybody's access on record",
+        plant=_breaker_off,
+        tests=(f"{_USE_CASES}test_sweep.py",),
+    ),
+}
+"""By name."""
