@@ -37,7 +37,13 @@ ROOT = Path(__file__).parent
 CHROMIUM = Path("/usr/bin/chromium")
 CONSTRAINTS = ("-c", "constraints.txt")
 WORKERS = "4"  # two for each core of a small machine: half of its time such a test waits for a server or a browser
-EVERYTHING_ELSE = ("tests/unit/adapters", "tests/unit/entrypoints", "tests/integration", "tests/packaging")
+EVERYTHING_ELSE = (
+    "tests/unit/adapters",
+    "tests/unit/entrypoints",
+    "tests/integration",
+    "tests/packaging",
+    "--ignore=tests/integration/crashes",  # a session of its own: half a minute of waiting for killed servers
+)
 SHARED = ROOT / ".nox" / "environment" / ("Scripts" if sys.platform == "win32" else "bin")
 
 
@@ -111,7 +117,7 @@ def lives(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["environment"])
 def simulate(session: nox.Session) -> None:
-    """Simulated histories; see docs/correctness.md. Not part of the checks, which run two thousand of them."""
+    """Simulated histories; see docs/correctness.md. Not part of the checks, which run some hundreds of them."""
     _run(session, "python", "-m", "tests.integration.simulation", *session.posargs)
 
 

@@ -221,18 +221,23 @@ def operate(sim: Simulation) -> bool:
 async def operated(sim: Simulation, process: Process, purchase: Purchase, what: str) -> None:
     """An operator says something; until the answer is there nobody knows whether it was heard."""
     use_case = {"revoke": process.revoke, "reinstate": process.reinstate, "resend": process.resend}[what]
+    if what == "resend":
+        await use_case(purchase.order_id, OPERATOR)
+        return
     claims = sim.claims_of(purchase.order_id)
-    before = claims.word
-    if what != "resend":
-        claims.word = None
+    before, claims.word = claims.word, None
+    claims.muddled |= claims.speaking > 0
+    claims.speaking += 1
     try:
         await use_case(purchase.order_id, OPERATOR)
+        process.check_alive()
+        said: bool | None = what == "revoke"
     except RuleBroken:
-        claims.word = before if what != "resend" else claims.word
-        return
-    process.check_alive()
-    if what != "resend":
-        claims.word = what == "revoke"
+        said = before
+    finally:
+        claims.speaking -= 1
+        muddled, claims.muddled = claims.muddled, claims.muddled and claims.speaking > 0
+    claims.word = None if muddled else said
 
 
 def known(sim: Simulation) -> list[Purchase]:

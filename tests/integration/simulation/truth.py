@@ -63,12 +63,16 @@ class Claims:
         let_in: from a link to the one user who was let in by it.
         dead: links that a newer one has replaced, as the customer was told.
         word: the operator's last word: True revoked, False not; None: nobody knows whether it was heard.
+        speaking: words that are on their way.
+        muddled: several were at once: nobody knows which was heard last.
     """
 
     presented: set[int] = field(default_factory=set)
     let_in: dict[str, int] = field(default_factory=dict)
     dead: set[str] = field(default_factory=set)
     word: bool | None = False
+    speaking: int = 0
+    muddled: bool = False
 
 
 Register = dict[UUID, Claims]
