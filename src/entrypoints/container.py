@@ -4,43 +4,19 @@ Everything is built synchronously and connects to nothing; what must be closed i
 """
 
 import asyncio
-import secrets
-import uuid
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Final
-from urllib.parse import urlsplit
-from uuid import UUID
 
 from dependency_injector import containers, providers
-from litestar.stores.base import Store
-from litestar.stores.memory import MemoryStore
-from litestar.stores.redis import RedisStore
-from redis.asyncio import Redis
 
 from adapters.bot.api_client import PaywallApi
-from adapters.bot.messenger import TelegramMessenger
 from adapters.db.database import Database
 from adapters.http.dependencies import HttpDependencies
-from adapters.http.rate_limits import Rate, RateLimits
-from adapters.smtp.mailer import SmtpMailer
-from adapters.smtp.server import SmtpServer
-from adapters.stripe.client import StripePaymentGateway
-from adapters.stripe.ledger import StripeLedger
-from adapters.stripe.portal import StripeCustomerPortal
 from adapters.stripe.webhook import StripeWebhook
-from adapters.tracking.meta import MetaConversions
-from adapters.tracking.mobi_slon import MobiSlonTracker
-from entrypoints.chores import Chore, forgetting, hastening, reconciling, sweeping, watching
-from entrypoints.setting_values import RateSetting
+from entrypoints import parts
 from entrypoints.settings import Settings
 from entrypoints.worker import Worker
 from paywall_core.access_token import AccessTokens
 from paywall_core.activation_link import ActivationLinks
-from paywall_core.facts import Mode, Terms
 from paywall_core.one_time_code import OneTimeCodes
-from paywall_core.plans import Plan, PlanCatalogue
-from paywall_core.ports.clock import Clock, Randomness
 from paywall_core.use_cases.access_status import GetAccessStatus
 from paywall_core.use_cases.activate_access import ActivateAccess
 from paywall_core.use_cases.check_invariants import CheckInvariants
@@ -60,166 +36,8 @@ from paywall_core.use_cases.request_restore import RequestRestore
 from paywall_core.use_cases.retry_deliveries import RetryDeliveries
 from paywall_core.use_cases.session_status import GetSessionStatus
 from paywall_core.use_cases.start_checkout import StartCheckout
-from paywall_core.use_cases.sweep_lapsed import SweepLapsed, SweepLimits
+from paywall_core.use_cases.sweep_lapsed import SweepLapsed
 from paywall_core.use_cases.track_event import TrackAd, TrackFunnel
-
-_REDIS_SECONDS: Final = 2.0
-_SWEEP_SECONDS: Final = 30.0
-_HASTEN_SECONDS: Final = 60.0
-_FORGET_SECONDS: Final = 60.0
-
-
-class SystemClock(Clock):
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        """The present moment, in UTC."""
-        return datetime.now(UTC)
-
-
-class SystemRandomness(Randomness):
-    """The machine's cryptographic randomness."""
-
-    def new_id(self) -> UUID:
-        """A random (version 4) id."""
-        return uuid.uuid4()
-
-    def fraction(self) -> float:
-        """A number in [0, 1)."""
-        return secrets.randbelow(2**53) / 2**53
-
-
-def plan_catalogue(settings: Settings) -> PlanCatalogue:
-    """The two plans of this service, on the operator's terms."""
-    return PlanCatalogue(
-        [
-            Plan(
-                name="one_time_basic",
-                terms=Terms(mode=Mode.ONE_TIME, duration_days=settings.one_time_basic_days),
-            ),
-            Plan(
-                name="sub_monthly",
-                terms=Terms(mode=Mode.SUBSCRIPTION, grace_seconds=settings.grace_hours * 3600),
-            ),
-        ]
-    )
-
-
-def _mailer(settings: Settings) -> SmtpMailer | None:
-    smtp = settings.smtp
-    if smtp is None:
-        return None
-    server = SmtpServer(
-        host=smtp.host, port=smtp.port, starttls=smtp.starttls, username=smtp.username, password=smtp.password
-    )
-    return SmtpMailer(server=server, sender=smtp.sender, public_base_url=settings.public_base_url)
-
-
-def _messenger(settings: Settings) -> TelegramMessenger | None:
-    bot = settings.bot
-    if bot.token is None:
-        return None
-    return TelegramMessenger(
-        token=bot.token, api_base=bot.api_base, pay_url=bot.pay_url, public_base_url=settings.public_base_url
-    )
-
-
-def _click_tracker(settings: Settings) -> MobiSlonTracker | None:
-    return None if settings.mobi_slon_url is None else MobiSlonTracker(settings.mobi_slon_url)
-
-
-def _ad_platform(settings: Settings) -> MetaConversions | None:
-    meta = settings.meta
-    if meta is None:
-        return None
-    return MetaConversions(
-        pixel_id=meta.pixel_id,
-        access_token=meta.access_token,
-        api_version=meta.api_version,
-        api_base=meta.api_base,
-        source_url=f"{settings.public_base_url}/pay",
-    )
-
-
-def _portal(settings: Settings, clock: Clock) -> StripeCustomerPortal:
-    stripe = settings.stripe
-    return StripeCustomerPortal(api_key=stripe.secret_key, api_base=stripe.api_base, clock=clock)
-
-
-def _ledger(settings: Settings, clock: Clock) -> StripeLedger:
-    stripe = settings.stripe
-    return StripeLedger(api_key=stripe.secret_key, api_base=stripe.api_base, clock=clock)
-
-
-def _sweep_limits(settings: Settings) -> SweepLimits:
-    return SweepLimits(share=settings.sweep.max_share, number=settings.sweep.max_orders)
-
-
-def _chores(
-    settings: Settings,
-    *,
-    sweep: SweepLapsed,
-    hasten: HastenDeliveries,
-    forget_challenges: ForgetChallenges,
-    forget_tracking: ForgetTracking,
-    reconcile: Reconcile,
-    check_invariants: CheckInvariants,
-) -> Sequence[Chore]:
-    """What the worker does by the clock."""
-    every = [
-        sweeping(sweep, every_seconds=_SWEEP_SECONDS),
-        hastening(hasten, every_seconds=_HASTEN_SECONDS),
-        watching(check_invariants),
-        forgetting("forget_challenges", forget_challenges, every_seconds=_FORGET_SECONDS),
-        forgetting("forget_tracking", forget_tracking, every_seconds=_FORGET_SECONDS),
-    ]
-    if settings.reconcile_minutes is not None:
-        every.append(reconciling(reconcile, minutes=settings.reconcile_minutes))
-    return every
-
-
-def _rate(setting: RateSetting | None) -> Rate | None:
-    return None if setting is None else Rate(requests=setting.requests, unit=setting.unit)
-
-
-def _rate_limits(settings: Settings) -> RateLimits:
-    limits = settings.rate_limits
-    return RateLimits(
-        checkout=_rate(limits.checkout),
-        status=_rate(limits.status),
-        activation=_rate(limits.activation),
-        restore=_rate(limits.restore),
-        tracking=_rate(limits.tracking),
-    )
-
-
-def _store(settings: Settings) -> Store:
-    """Where rate limits are counted: in this process, or where all of them can see it."""
-    if settings.redis_url is None:
-        return MemoryStore()
-    redis = Redis.from_url(settings.redis_url, socket_timeout=_REDIS_SECONDS, socket_connect_timeout=_REDIS_SECONDS)
-    return RedisStore(redis, namespace="PAYWALL", handle_client_shutdown=True)
-
-
-def _gateway(settings: Settings, clock: Clock) -> StripePaymentGateway:
-    stripe = settings.stripe
-    prices: Mapping[str, str] = stripe.prices
-    return StripePaymentGateway(
-        api_key=stripe.secret_key,
-        api_base=stripe.api_base,
-        prices=prices,
-        public_base_url=settings.public_base_url,
-        clock=clock,
-    )
-
-
-def _checkout_origins(settings: Settings) -> tuple[str, ...]:
-    """Where a browser is sent to pay, when that is not Stripe's own https address."""
-    base = settings.stripe.api_base
-    if base is None:
-        return ()
-    parts = urlsplit(base)
-    return (f"{parts.scheme}://{parts.netloc}",)
 
 
 class Container(containers.DeclarativeContainer):
@@ -227,14 +45,14 @@ class Container(containers.DeclarativeContainer):
 
     settings = providers.Dependency(instance_of=Settings)
 
-    clock = providers.Singleton(SystemClock)
-    randomness = providers.Singleton(SystemRandomness)
+    clock = providers.Singleton(parts.SystemClock)
+    randomness = providers.Singleton(parts.SystemRandomness)
     outbox_bell = providers.Singleton(asyncio.Event)
     database = providers.Singleton(Database, settings.provided.database_url, on_enqueued=outbox_bell.provided.set)
     unit_of_work = database.provided.unit_of_work
     directory = database.provided.directory
 
-    plans = providers.Singleton(plan_catalogue, settings)
+    plans = providers.Singleton(parts.plan_catalogue, settings)
     tokens = providers.Singleton(AccessTokens, settings.provided.token_secrets)
     codes = providers.Singleton(OneTimeCodes, settings.provided.token_secrets)
     links = providers.Singleton(
@@ -244,15 +62,15 @@ class Container(containers.DeclarativeContainer):
         base_url=settings.provided.bot.link_base,
     )
 
-    gateway = providers.Singleton(_gateway, settings, clock)
+    gateway = providers.Singleton(parts.gateway, settings, clock)
     webhook = providers.Singleton(StripeWebhook, settings.provided.stripe.webhook_secrets)
-    mailer = providers.Singleton(_mailer, settings)
-    messenger = providers.Singleton(_messenger, settings)
-    click_tracker = providers.Singleton(_click_tracker, settings)
-    ad_platform = providers.Singleton(_ad_platform, settings)
-    portal = providers.Singleton(_portal, settings, clock)
-    ledger = providers.Singleton(_ledger, settings, clock)
-    store = providers.Singleton(_store, settings)
+    mailer = providers.Singleton(parts.mailer, settings)
+    messenger = providers.Singleton(parts.messenger, settings)
+    click_tracker = providers.Singleton(parts.click_tracker, settings)
+    ad_platform = providers.Singleton(parts.ad_platform, settings)
+    portal = providers.Singleton(parts.portal, settings, clock)
+    ledger = providers.Singleton(parts.ledger, settings, clock)
+    store = providers.Singleton(parts.store, settings)
 
     start_checkout = providers.Singleton(
         StartCheckout,
@@ -274,7 +92,7 @@ class Container(containers.DeclarativeContainer):
     )
     activate_access = providers.Singleton(ActivateAccess, unit_of_work=unit_of_work, tokens=tokens, clock=clock)
     access_status = providers.Singleton(GetAccessStatus, directory=directory, clock=clock)
-    sweep_limits = providers.Singleton(_sweep_limits, settings)
+    sweep_limits = providers.Singleton(parts.sweep_limits, settings)
     sweep_lapsed = providers.Singleton(SweepLapsed, unit_of_work=unit_of_work, clock=clock, limits=sweep_limits)
     reconcile = providers.Singleton(
         Reconcile,
@@ -351,13 +169,13 @@ class Container(containers.DeclarativeContainer):
     )
 
     bot_url = providers.Callable(lambda s: f"{s.bot.link_base}/{s.bot.username}", settings)
-    checkout_origins = providers.Callable(_checkout_origins, settings)
-    rate_limits = providers.Singleton(_rate_limits, settings)
+    checkout_origins = providers.Callable(parts.checkout_origins, settings)
+    rate_limits = providers.Singleton(parts.rate_limits, settings)
     worker = providers.Singleton(
         Worker,
         deliver_outbox=deliver_outbox,
         chores=providers.Callable(
-            _chores,
+            parts.chores,
             settings,
             sweep=sweep_lapsed,
             hasten=hasten_deliveries,

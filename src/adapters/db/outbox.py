@@ -130,10 +130,10 @@ class SqlOutbox(OutboxRepository):
             self.has_enqueued = True
         return retried
 
-    async def hasten(self, *, now: datetime, due_after: datetime, limit: int) -> int:
+    async def hasten(self, *, now: datetime, due_after: datetime, lease_until: datetime, limit: int) -> int:
         """Make rows due that were put off; each has its own time to be due at, and its own past."""
         put_off = (
-            select(outbox.c.key, outbox.c.effect, outbox.c.created_at, outbox.c.first_due_at)
+            select(outbox.c.key, outbox.c.effect, outbox.c.created_at, outbox.c.first_due_at, outbox.c.lease_id)
             .where(PUT_OFF, outbox.c.due_at > due_after)
             .order_by(outbox.c.due_at)
             .limit(limit)
@@ -142,15 +142,17 @@ class SqlOutbox(OutboxRepository):
         found = (await self._connection.execute(put_off)).all()
         if not found:
             return 0
-        hastened = [
-            {
-                "of": row.key,
-                "due": (due := due_after_all(decode_effect(row.effect), now)),
-                "owed": due if due > now else min(row.first_due_at, now),
-                "written": min(row.created_at, now),
-            }
-            for row in found
-        ]
+        hastened = []
+        for row in found:
+            due = due_after_all(decode_effect(row.effect), now)
+            hastened.append(
+                {
+                    "of": row.key,
+                    "due": due if row.lease_id is None else max(due, lease_until),
+                    "owed": due if due > now else min(row.first_due_at, now),
+                    "written": min(row.created_at, now),
+                }
+            )
         await self._connection.execute(
             update(outbox)
             .where(outbox.c.key == bindparam("of"))
@@ -158,7 +160,6 @@ class SqlOutbox(OutboxRepository):
                 due_at=bindparam("due"),
                 first_due_at=bindparam("owed"),
                 created_at=bindparam("written"),
-                lease_id=null(),
             ),
             hastened,
         )

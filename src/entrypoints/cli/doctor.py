@@ -80,8 +80,8 @@ def doctor(*, live: bool, as_json: bool) -> None:
 
 async def _examine(settings: Settings, *, live: bool) -> DoctorDocument:
     """Everything that is asked for; what cannot be asked is a finding."""
-    from entrypoints.container import SystemClock  # noqa: PLC0415  - loads every adapter
     from entrypoints.doctor import examine, is_healthy, outside_checkups  # noqa: PLC0415  - as above
+    from entrypoints.parts import SystemClock  # noqa: PLC0415  - loads every adapter
 
     with progress("asking each service"):
         findings = await examine(settings, outside_checkups(settings, SystemClock()))

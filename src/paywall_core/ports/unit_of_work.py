@@ -237,11 +237,12 @@ class OutboxRepository(Protocol):
         """
         ...
 
-    async def hasten(self, *, now: datetime, due_after: datetime, limit: int) -> int:
+    async def hasten(self, *, now: datetime, due_after: datetime, lease_until: datetime, limit: int) -> int:
         """Make up to `limit` pending rows due that were put off beyond `due_after` by a clock that ran ahead.
 
-        Each is then due as `effects.due_after_all` says, and under nobody's lease; its tries stay counted. It counts
-        as written, and as owed, since `now` at the latest, or a reminder as owed since its own day if that is to come.
+        Each is then due as `effects.due_after_all` says; its tries stay counted. A row under lease keeps it, until
+        `lease_until`: whoever is delivering it may end that in peace. It counts as written, and as owed, since `now` at
+        the latest, or a reminder as owed since its own day if that is to come.
         A reminder (`effects.REMINDER_KEYS`) that waits for its day was not put off: one is that was moved on since it
         was written, or was due the moment it was written. Rows that another transaction is taking are passed over, not
         waited for. A row that was hastened is not found a second time.

@@ -231,7 +231,7 @@ class InMemoryOutbox(OutboxRepository):
             retried.append(RetriedDelivery(key=key, order_id=getattr(row.effect, "order_id", None)))
         return retried
 
-    async def hasten(self, *, now: datetime, due_after: datetime, limit: int) -> int:
+    async def hasten(self, *, now: datetime, due_after: datetime, lease_until: datetime, limit: int) -> int:
         """Make rows due that were put off."""
         put_off = [row for row in self._tables.outbox.values() if _may_be_put_off(row) and row.due_at > due_after]
         hastened = sorted(put_off, key=lambda row: row.due_at)[:limit]
@@ -239,10 +239,9 @@ class InMemoryOutbox(OutboxRepository):
             due = due_after_all(row.effect, now)
             self._tables.outbox[row.key] = structs.replace(
                 row,
-                due_at=due,
+                due_at=due if row.lease_id is None else max(due, lease_until),
                 first_due_at=due if due > now else min(row.first_due_at, now),
                 created_at=min(row.created_at, now),
-                lease_id=None,
             )
         return len(hastened)
 

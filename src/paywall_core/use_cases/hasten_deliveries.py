@@ -1,5 +1,6 @@
 """A clock that ran ahead is right again: what it put off must not wait until that time really comes."""
 
+from datetime import timedelta
 from typing import Final
 
 from paywall_core.ports.clock import Clock
@@ -14,7 +15,7 @@ class HastenDeliveries:
 
     While it ran ahead, what was written, taken by a worker, tried, given back or retried by an operator became due in
     a time that is yet to come, and a customer would wait for the link until then. Reminders wait for their own day.
-    Whoever still delivers such a row loses it, as when a lease runs out.
+    Whoever is delivering such a row has a lease's time from now on to end that: it goes out once.
     """
 
     def __init__(
@@ -30,6 +31,11 @@ class HastenDeliveries:
         async with self._unit_of_work() as uow:
             # Not before the transaction: whoever waited long for it would take rows for put off that are not.
             now = self._clock.now()
-            hastened = await uow.outbox.hasten(now=now, due_after=now + self._policy.latest, limit=self._batch_size)
+            hastened = await uow.outbox.hasten(
+                now=now,
+                due_after=now + self._policy.latest,
+                lease_until=now + timedelta(seconds=self._policy.lease_seconds),
+                limit=self._batch_size,
+            )
             await uow.commit()
         return hastened

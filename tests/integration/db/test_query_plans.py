@@ -68,7 +68,7 @@ async def _lease(database: Database) -> None:
 
 async def _hasten(database: Database) -> None:
     async with database.unit_of_work() as uow:
-        await uow.outbox.hasten(now=NOW, due_after=NOW + 120 * MINUTE, limit=100)
+        await uow.outbox.hasten(now=NOW, due_after=NOW + 120 * MINUTE, lease_until=NOW, limit=100)
 
 
 async def _parked(database: Database) -> None:

@@ -184,7 +184,8 @@ def _hastened_by_an_old_clock(patch: pytest.MonkeyPatch) -> None:
     async def call(self: HastenDeliveries) -> int:
         now = self._clock.now()
         async with self._unit_of_work() as uow:
-            found = await uow.outbox.hasten(now=now, due_after=now + self._policy.latest, limit=100)
+            later = now + self._policy.latest
+            found = await uow.outbox.hasten(now=now, due_after=later, lease_until=now, limit=100)
             await uow.commit()
         return found
 
