@@ -36,7 +36,7 @@ nox.options.sessions = ["lint", "types", "imports", "generated", "core_wheel", "
 ROOT = Path(__file__).parent
 CHROMIUM = Path("/usr/bin/chromium")
 CONSTRAINTS = ("-c", "constraints.txt")
-WORKERS = "4"  # two for each core of a small machine: half of its time such a test waits for a server or a browser
+WORKERS = "6"  # three for each core of a small machine: half of its time such a test waits for a server or a browser
 EVERYTHING_ELSE = (
     "tests/unit/adapters",
     "tests/unit/entrypoints",
