@@ -36,7 +36,13 @@ nox.options.sessions = ["lint", "types", "imports", "generated", "core_wheel", "
 ROOT = Path(__file__).parent
 CHROMIUM = Path("/usr/bin/chromium")
 CONSTRAINTS = ("-c", "constraints.txt")
-WORKERS = "6"  # three for each core of a small machine: half of its time such a test waits for a server or a browser
+WORKERS = "4"  # two for each core of a small machine: half of its time such a test waits for a server or a browser
+SIDE_BY_SIDE = (
+    "-n",
+    WORKERS,
+    "--dist",
+    "worksteal",
+)  # so that nobody is idle while another has the long ones before it
 EVERYTHING_ELSE = (
     "tests/unit/adapters",
     "tests/unit/entrypoints",
@@ -105,7 +111,7 @@ def core_coverage(session: nox.Session) -> None:
 def pages(session: nox.Session) -> None:
     """What a customer sees, in a real browser."""
     _need_chromium(session)
-    _run(session, "pytest", "-n", WORKERS, "tests/pages", *session.posargs)
+    _run(session, "pytest", *SIDE_BY_SIDE, "tests/pages", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["environment"])
@@ -165,7 +171,7 @@ def mutation(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["environment"])
 def tests(session: nox.Session) -> None:
     """Everything else: units, and the adapters on SQLite, PostgreSQL and real protocols."""
-    _run(session, "pytest", "-n", WORKERS, *(session.posargs or EVERYTHING_ELSE))
+    _run(session, "pytest", *SIDE_BY_SIDE, *(session.posargs or EVERYTHING_ELSE))
 
 
 @nox.session
@@ -194,7 +200,7 @@ def screenshots(session: nox.Session) -> None:
     pictures = ROOT / "docs" / "images"
     pictures.mkdir(exist_ok=True)
     session.env["PAYWALL_SCREENSHOTS"] = str(pictures)
-    _run(session, "pytest", "-n", WORKERS, "tests/pages", *session.posargs)
+    _run(session, "pytest", *SIDE_BY_SIDE, "tests/pages", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["environment"])

@@ -28,7 +28,7 @@ from paywall_core.testing import FakeClock
 from tests.integration.lives.conftest import EVERYTHING
 from tests.integration.lives.world import Started, World, environment, product_running, stripe_running
 
-ORDERS: Final = 1000 if EVERYTHING else 100
+ORDERS: Final = 1000 if EVERYTHING else 50
 _SEED: Final = 20261124
 _SECONDS: Final = 300.0
 

@@ -18,6 +18,10 @@ from .plants import PLANTS, Plant
 from .suite import SUITE_PLANTS
 
 FEWEST = 20
+PLUGINS = (  # what these tests need: loading all that are installed takes longer than most of them
+    *("-p", "pytest_asyncio.plugin", "-p", "pytest_timeout", "-p", "no:cacheprovider"),
+    *("-p", "tests.integration.planted.plugin"),
+)
 ROOT = Path(__file__).parents[3]
 
 
@@ -55,15 +59,14 @@ def test_named_tests_find_it(name: str, record_property: Callable[[str, object],
     plant = SUITE_PLANTS[name]
     begun = time.perf_counter()
     ran = subprocess.run(  # noqa: S603  - our own tests
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist",
-         "-p", "tests.integration.planted.plugin", *plant.tests],
+        [sys.executable, "-m", "pytest", "-q", "-x", *PLUGINS, *plant.tests],
         cwd=ROOT,
-        env={**os.environ, "PAYWALL_PLANT": name},
+        env={**os.environ, "PAYWALL_PLANT": name, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
-    )  # fmt: skip
+    )
     took = time.perf_counter() - begun
     assert ran.returncode == pytest.ExitCode.TESTS_FAILED, ran.stdout[-2000:]
     assert "1 failed" in ran.stdout
