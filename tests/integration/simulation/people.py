@@ -138,8 +138,7 @@ def give_code(sim: Simulation) -> bool:
 async def confirmed(sim: Simulation, process: Process, customer: Customer, user: int | None) -> None:
     """The right code: every link that the customer has seen is replaced by a new one."""
     if user is not None:
-        for order_id in customer.orders:
-            sim.claims_of(order_id).presented.add(user)
+        customer.proven.add(user)
     before = {order_id: list(links) for order_id, links in customer.links.items()}
     command = ConfirmRestoreCommand(email=customer.email, code=customer.codes[-1], telegram_user_id=user)
     restored = await process.confirm_restore(command)
@@ -169,11 +168,7 @@ async def _knocked(sim: Simulation, process: Process, user: int) -> None:
 
 
 def _may_have_access(sim: Simulation, user: int, at: datetime) -> bool:
-    ends = [
-        outermost_end(purchase)
-        for key, purchase in sim.stripe.purchases.items()
-        if user in sim.claims_of(key).presented
-    ]
+    ends = [outermost_end(purchase) for key, purchase in sim.stripe.purchases.items() if sim.has_proven(user, key)]
     return any(end is not None and at < end for end in ends)
 
 

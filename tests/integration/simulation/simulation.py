@@ -109,6 +109,7 @@ class Customer:
     Attributes:
         links: of each order, the links that the customer has seen, the newest last.
         codes: one-time codes that were mailed, the newest last.
+        proven: own accounts for which a right code was ever given: each of the customer's orders may be bound to them.
         chat: the private chat named at checkout, or None.
     """
 
@@ -120,6 +121,7 @@ class Customer:
     orders: list[UUID] = field(default_factory=list)
     links: dict[UUID, list[str]] = field(default_factory=dict)
     codes: list[str] = field(default_factory=list)
+    proven: set[int] = field(default_factory=set)
 
 
 class Simulation:
@@ -285,6 +287,12 @@ class Simulation:
     def claims_of(self, order_id: UUID) -> Claims:
         """Who has proven what about this order."""
         return self.claims.setdefault(order_id, Claims())
+
+    def has_proven(self, user: int, order_id: UUID) -> bool:
+        """Whether a user ever handed in a link of this order's, or the right code for its address."""
+        purchase = self.stripe.purchases.get(order_id)
+        by_code = any(user in one.proven for one in self.customers if purchase and one.email == purchase.email)
+        return by_code or user in self.claims_of(order_id).presented
 
     # Stripe's webhooks.
 

@@ -59,7 +59,7 @@ class Claims:
     """Who has proven to be the customer of one order, and what an operator said of it.
 
     Attributes:
-        presented: users who ever handed in a link of this order's, or the right code for its address.
+        presented: users who ever handed in a link of this order's.
         let_in: from a link to the one user who was let in by it.
         dead: links that a newer one has replaced, as the customer was told.
         word: the operator's last word: True revoked, False not; None: nobody knows whether it was heard.
