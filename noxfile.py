@@ -6,7 +6,8 @@
     nox -s constraints  the newest packages that fit together
     nox -s generate     docs/lifecycle.md and docs/openapi.json, written anew from the code
     nox -s screenshots  docs/images, taken anew by the page tests
-    nox -s benchmark    can anybody tell by the clock whether an address has paid?
+    nox -s benchmark    our service beside the bare limit and the usual stack; see benchmarks/README.md
+    nox -s restore_timing    can anybody tell by the clock whether an address has paid?
     nox -s lives        every life of a payment in every order of its events, and a thousand orders without webhooks
     nox -s simulate -- --seed N    one simulated history; without a seed, a thousand; `--histories N`: so many
     nox -s small_worlds    every order of every small set of events, and every two use cases at once
@@ -35,6 +36,7 @@ nox.options.sessions = ["lint", "types", "imports", "generated", "core_wheel", "
 
 ROOT = Path(__file__).parent
 CHROMIUM = Path("/usr/bin/chromium")
+WRK = Path("/usr/bin/wrk")
 CONSTRAINTS = ("-c", "constraints.txt")
 WORKERS = "4"  # two for each core of a small machine: half of its time such a test waits for a server or a browser
 SIDE_BY_SIDE = (
@@ -110,7 +112,7 @@ def core_coverage(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["environment"])
 def pages(session: nox.Session) -> None:
     """What a customer sees, in a real browser."""
-    _need_chromium(session)
+    _need_debian(session, "chromium", CHROMIUM)
     _run(session, "pytest", *SIDE_BY_SIDE, "tests/pages", *session.posargs)
 
 
@@ -196,15 +198,24 @@ def messages(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["environment"])
 def screenshots(session: nox.Session) -> None:
     """Take the pictures of the docs anew, by the page tests. Not part of the checks."""
-    _need_chromium(session)
+    _need_debian(session, "chromium", CHROMIUM)
     pictures = ROOT / "docs" / "images"
     pictures.mkdir(exist_ok=True)
     session.env["PAYWALL_SCREENSHOTS"] = str(pictures)
     _run(session, "pytest", *SIDE_BY_SIDE, "tests/pages", *session.posargs)
 
 
-@nox.session(venv_backend="none", requires=["environment"])
+@nox.session
 def benchmark(session: nox.Session) -> None:
+    """The hot calls under load, as ratios to two references (Linux). Not part of the checks: minutes to hours."""
+    _need_debian(session, "wrk", WRK)
+    groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test", "benchmark")
+    session.install("-e", ".[sandbox]", *groups, *CONSTRAINTS)
+    session.run("python", "-m", "benchmarks.run", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def restore_timing(session: nox.Session) -> None:
     """The time of a restore for known and unknown addresses, side by side. Not part of the checks."""
     _run(session, "python", "benchmarks/restore_timing.py", *session.posargs)
 
@@ -221,14 +232,14 @@ def constraints(session: nox.Session) -> None:
     (ROOT / "constraints.txt").write_text(str(compiled), encoding="utf-8")
 
 
-def _need_chromium(session: nox.Session) -> None:
-    """Debian's browser, because a downloaded one may not run everywhere."""
-    if CHROMIUM.exists():
+def _need_debian(session: nox.Session, package: str, program: Path) -> None:
+    """Debian's own, because a downloaded program may not run everywhere."""
+    if program.exists():
         return
     if not shutil.which("apt-get") or os.geteuid() != 0:
-        session.error(f"the page tests need {CHROMIUM}: run `apt-get install chromium` as root")
+        session.error(f"{program} is needed: run `apt-get install {package}` as root")
     session.run("apt-get", "update", "-qq", external=True)
-    session.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", external=True)
+    session.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", package, external=True)
 
 
 def _run(session: nox.Session, program: str, *arguments: str, silent: bool = False) -> None:

@@ -70,7 +70,7 @@ class Container(containers.DeclarativeContainer):
     ad_platform = providers.Singleton(parts.ad_platform, settings)
     portal = providers.Singleton(parts.portal, settings, clock)
     ledger = providers.Singleton(parts.ledger, settings, clock)
-    store = providers.Singleton(parts.store, settings)
+    rate_counter = providers.Singleton(parts.rate_counter, settings)
 
     start_checkout = providers.Singleton(
         StartCheckout,
@@ -211,7 +211,7 @@ class Container(containers.DeclarativeContainer):
         track_funnel=track_funnel,
         track_ad=track_ad,
         rate_limits=rate_limits,
-        store=store,
+        rate_counter=rate_counter,
         trusted_proxies=settings.provided.trusted_proxies,
     )
     api_client = providers.Singleton(

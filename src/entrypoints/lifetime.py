@@ -2,9 +2,10 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import structlog
 
@@ -20,6 +21,17 @@ Ready: TypeAlias = Callable[[str], None]
 def log_ready(what: str) -> None:
     """Say in the log that a part is up."""
     _log.info("ready", part=what)
+
+
+def run_on_fast_loop(work: Coroutine[Any, Any, None]) -> None:
+    """Run to the end what serves and works for long: on uvloop, where there is one."""
+    if sys.platform == "win32":
+        asyncio.run(work)
+        return
+    import uvloop  # noqa: PLC0415  - the short commands need none
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work)
 
 
 @asynccontextmanager

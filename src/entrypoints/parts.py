@@ -11,12 +11,10 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from litestar.stores.base import Store
-from litestar.stores.memory import MemoryStore
-from litestar.stores.redis import RedisStore
 from redis.asyncio import Redis
 
 from adapters.bot.messenger import TelegramMessenger
+from adapters.http.rate_counters import MemoryCounter, RateCounter, RedisCounter, SurvivingCounter
 from adapters.http.rate_limits import Rate, RateLimits
 from adapters.smtp.mailer import SmtpMailer
 from adapters.smtp.server import SmtpServer
@@ -177,12 +175,12 @@ def rate_limits(settings: Settings) -> RateLimits:
     )
 
 
-def store(settings: Settings) -> Store:
-    """Where rate limits are counted: in this process, or where all of them can see it."""
+def rate_counter(settings: Settings) -> RateCounter:
+    """Where requests are counted: in this process, or where all of them can see it."""
     if settings.redis_url is None:
-        return MemoryStore()
+        return MemoryCounter()
     redis = Redis.from_url(settings.redis_url, socket_timeout=_REDIS_SECONDS, socket_connect_timeout=_REDIS_SECONDS)
-    return RedisStore(redis, namespace="PAYWALL", handle_client_shutdown=True)
+    return SurvivingCounter(RedisCounter(redis))
 
 
 def gateway(settings: Settings, clock: Clock) -> StripePaymentGateway:

@@ -78,8 +78,8 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         container.clock.override(clock)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(container.database().close)
-        await stack.enter_async_context(container.store())
         for part in (
+            container.rate_counter(),
             container.gateway(),
             container.portal(),
             container.ledger(),

@@ -40,6 +40,7 @@ async def serving(app: ASGIApp, *, host: str, port: int, date_header: bool = Tru
     listener.bind((host, port))
     config = uvicorn.Config(
         app,
+        http="httptools",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -145,10 +145,10 @@ TRANSITIONS: Final[Mapping[State, Mapping[EventType, frozenset[State]]]] = {
         EventType.PAYMENT_FAILED: _to(_E, _P),
         EventType.PAYMENT_LINKED: _to(_E, _R),
         EventType.REFUND_MADE: _to(_E, _R),
-        EventType.REFUND_FAILED: _to(_E),
+        EventType.REFUND_FAILED: _to(_T, _A, _E),  # an older payment had carried it past the refunded one
         EventType.DISPUTE_OPENED: _to(_E, _R),
         EventType.DISPUTE_LOST: _to(_E, _R),
-        EventType.DISPUTE_ENDED_WELL: _to(_E),
+        EventType.DISPUTE_ENDED_WELL: _to(_T, _A, _E),
         EventType.SUBSCRIPTION_UPDATED: _to(_E),
         EventType.SUBSCRIPTION_ENDED: _to(_E),
         EventType.ACCESS_REVOKED: _to(_R),

@@ -219,8 +219,11 @@ def payment_of(facts: Facts, payment: str | None, charge: str | None) -> str | N
 
 
 def _linked(facts: Facts, payment: str | None) -> str | None:
-    """A payment intent that paid an invoice stands for that invoice."""
-    return None if payment is None else facts.links.get(payment, payment)
+    """A payment intent that paid an invoice stands for that invoice.
+
+    One that is a payment itself stands for itself: Stripe can write an invoice for a one-time purchase, too.
+    """
+    return payment if payment is None or payment in facts.payments else facts.links.get(payment, payment)
 
 
 def _terms(facts: Facts) -> Terms:

@@ -5,10 +5,9 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, Select, select, union, union_all
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, bindparam, select, union, union_all
 
-from adapters.db.engine import for_snapshots
+from adapters.db.pool import Pool
 from adapters.db.rows import act_of_row, history_of_row, order_of_row, outbox_line_of_row, provider_event_of_row
 from adapters.db.schema import (
     IN_STATE,
@@ -20,6 +19,7 @@ from adapters.db.schema import (
     outbox,
     payment_events,
 )
+from adapters.db.statements import Statement
 from paywall_core.lifecycle import State
 from paywall_core.order import Order
 from paywall_core.ports.operations import Dossier, OrderArchive, OrderQuery
@@ -35,12 +35,51 @@ _EVENT: Final[Select[Any]] = select(
 )
 
 
+def _open_sessions() -> Select[Any]:
+    """Those never asked about, since they were placed; the others since they were asked about."""
+    asked_at = orders.c.provider_read_at
+    open_since = [(orders.c.created_at, asked_at.is_(None)), (asked_at, asked_at < bindparam("asked_before"))]
+    placed = (orders.c.created_at > bindparam("placed_after"), orders.c.created_at < bindparam("placed_before"))
+    ends = [
+        select(orders.c.checkout_session_id.label("session_id"), since.label("since"))
+        .where(OPEN, condition, *placed)
+        .order_by(since, orders.c.checkout_session_id)
+        .limit(bindparam("limit"))
+        .subquery()
+        for since, condition in open_since
+    ]
+    both = union_all(*(select(end) for end in ends)).subquery()
+    return select(both.c.session_id).order_by(both.c.since, both.c.session_id).limit(bindparam("limit"))
+
+
+_OF_ORDER: Final[BindParameter[UUID]] = bindparam("order_id")
+_ORDER: Final = Statement(select(orders).where(orders.c.id == _OF_ORDER))
+_HISTORY: Final = Statement(
+    select(order_history).where(order_history.c.order_id == _OF_ORDER).order_by(order_history.c.sequence)
+)
+_EVENTS: Final = Statement(
+    _EVENT.where(payment_events.c.order_id == _OF_ORDER).order_by(
+        payment_events.c.received_at, payment_events.c.stripe_event_id
+    )
+)
+_OWED: Final = Statement(
+    select(outbox).where(outbox.c.order_id == _OF_ORDER).order_by(outbox.c.created_at, outbox.c.key)
+)
+_ACTS: Final = Statement(
+    select(operator_acts).where(operator_acts.c.order_id == _OF_ORDER).order_by(operator_acts.c.at, operator_acts.c.id)
+)
+_OPEN_SESSIONS: Final = Statement(_open_sessions())
+_FIRST_ORDERS: Final = Statement(select(orders).order_by(orders.c.id).limit(bindparam("limit")))
+_NEXT_ORDERS: Final = Statement(
+    select(orders).where(orders.c.id > bindparam("after")).order_by(orders.c.id).limit(bindparam("limit"))
+)
+
+
 class SqlOrderArchive(OrderArchive):
     """Looks orders up."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._snapshots = for_snapshots(engine)
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
 
     async def search(self, query: OrderQuery) -> Sequence[Order]:
         """Those of one customer where the query names one; else the newest of a state, or of all."""
@@ -51,64 +90,44 @@ class SqlOrderArchive(OrderArchive):
             if query.state is not None:
                 conditions.append(orders.c.state == str(query.state))
             found = _newest(select(orders).where(*conditions), orders, query.limit)
-        async with self._engine.connect() as connection:
-            return [order_of_row(row) for row in await connection.execute(found)]
+        async with self._pool.reading() as connection:
+            return [order_of_row(row) for row in await connection.all(Statement(found))]
 
     async def dossier(self, order_id: UUID) -> Dossier | None:
         """Five reads of one snapshot."""
-        history = select(order_history).where(order_history.c.order_id == order_id).order_by(order_history.c.sequence)
-        events = _EVENT.where(payment_events.c.order_id == order_id)
-        owed = select(outbox).where(outbox.c.order_id == order_id).order_by(outbox.c.created_at, outbox.c.key)
-        acts = select(operator_acts).where(operator_acts.c.order_id == order_id)
-        async with self._snapshots.connect() as connection:
-            row = (await connection.execute(select(orders).where(orders.c.id == order_id))).first()
+        values = {"order_id": order_id}
+        async with self._pool.snapshot() as connection:
+            row = await connection.first(_ORDER, values)
             if row is None:
                 return None
             return Dossier(
                 order=order_of_row(row),
-                history=tuple(history_of_row(line) for line in await connection.execute(history)),
-                events=tuple(
-                    provider_event_of_row(event)
-                    for event in await connection.execute(
-                        events.order_by(payment_events.c.received_at, payment_events.c.stripe_event_id)
-                    )
-                ),
-                outbox=tuple(outbox_line_of_row(line) for line in await connection.execute(owed)),
-                acts=tuple(
-                    act_of_row(act)
-                    for act in await connection.execute(acts.order_by(operator_acts.c.at, operator_acts.c.id))
-                ),
+                history=tuple(history_of_row(line) for line in await connection.all(_HISTORY, values)),
+                events=tuple(provider_event_of_row(event) for event in await connection.all(_EVENTS, values)),
+                outbox=tuple(outbox_line_of_row(line) for line in await connection.all(_OWED, values)),
+                acts=tuple(act_of_row(act) for act in await connection.all(_ACTS, values)),
             )
 
     async def open_sessions(
         self, *, placed_after: datetime, placed_before: datetime, asked_before: datetime, limit: int
     ) -> Sequence[str]:
         """Those never asked about, since they were placed; the others since they were asked about."""
-        asked_at = orders.c.provider_read_at
-        open_since = [
-            (orders.c.created_at, asked_at.is_(None)),
-            (asked_at, asked_at < asked_before),
-        ]
-        ends = [
-            select(orders.c.checkout_session_id.label("session_id"), since.label("since"))
-            .where(OPEN, condition, orders.c.created_at > placed_after, orders.c.created_at < placed_before)
-            .order_by(since, orders.c.checkout_session_id)
-            .limit(limit)
-            .subquery()
-            for since, condition in open_since
-        ]
-        both = union_all(*(select(end) for end in ends)).subquery()
-        query = select(both.c.session_id).order_by(both.c.since, both.c.session_id).limit(limit)
-        async with self._engine.connect() as connection:
-            return (await connection.execute(query)).scalars().all()
+        values = {
+            "placed_after": placed_after,
+            "placed_before": placed_before,
+            "asked_before": asked_before,
+            "limit": limit,
+        }
+        async with self._pool.reading() as connection:
+            return [row.session_id for row in await connection.all(_OPEN_SESSIONS, values)]
 
     async def every_order(self, *, after: UUID | None, limit: int) -> Sequence[Order]:
         """The next ones by their ids."""
-        query = select(orders).order_by(orders.c.id).limit(limit)
-        if after is not None:
-            query = query.where(orders.c.id > after)
-        async with self._engine.connect() as connection:
-            return [order_of_row(row) for row in await connection.execute(query)]
+        async with self._pool.reading() as connection:
+            found = await connection.all(
+                _FIRST_ORDERS if after is None else _NEXT_ORDERS, {"after": after, "limit": limit}
+            )
+        return [order_of_row(row) for row in found]
 
 
 def _of_one_customer(query: OrderQuery) -> list[ColumnElement[bool]]:

@@ -82,7 +82,7 @@ class DatabaseCheckup(Checkup):
         if sqlite and not await asyncio.to_thread(Path(parsed.database or "").is_file):
             detail = f"there is no file {parsed.database} yet: `paywall migrate` or `paywall serve` makes it"
             return [_finding(_URL, Verdict.FAILED, detail)]
-        engine = create_engine(self._url, pool_size=1)
+        engine = create_engine(self._url)
         findings: list[Finding] = []
         try:
             async with asyncio.timeout(self._timeout_seconds):

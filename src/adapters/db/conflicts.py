@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError
+import asyncpg
 
 from paywall_core.errors import ConcurrentUpdate
 
@@ -20,10 +20,10 @@ _POSTGRESQL: Final = frozenset(
 _SQLITE: Final = frozenset({sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY})
 
 
-def is_conflict(error: DBAPIError) -> bool:
+def is_conflict(error: Exception) -> bool:
     """Whether another transaction's work stands in the way; any other broken constraint is our own mistake."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    return code in _SQLITE or getattr(error.orig, "sqlstate", None) in _POSTGRESQL
+    code = getattr(error, "sqlite_errorcode", None)
+    return code in _SQLITE or getattr(error, "sqlstate", None) in _POSTGRESQL
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def conflicts_of(order_id: UUID) -> Iterator[None]:
     """
     try:
         yield
-    except DBAPIError as error:
+    except (sqlite3.Error, asyncpg.PostgresError) as error:
         if is_conflict(error):
             raise ConcurrentUpdate(order_id) from error
         raise

@@ -1,20 +1,20 @@
-"""One database: its engine, and what the core's ports get from it. Nothing is opened before the first use."""
+"""One database: its pool, and what the core's ports get from it. Nothing is opened before the first use."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-import asyncpg
-from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Select, column, select, table
 
 from adapters.db.archive import SqlOrderArchive
+from adapters.db.connection import DATABASE_ERRORS
 from adapters.db.directory import SqlOrderDirectory
-from adapters.db.engine import DEFAULT_POOL_SIZE, create_engine, for_writing
-from adapters.db.migrate import schema_is_current_on
+from adapters.db.migrate import head_revision
 from adapters.db.outbox_archive import SqlOutboxArchive
+from adapters.db.pool import DEFAULT_POOL_SIZE, Pool, open_pool
 from adapters.db.rows import history_of_row
 from adapters.db.schema import order_history
+from adapters.db.statements import Statement, among
 from adapters.db.unit_of_work import SqlUnitOfWork
 from adapters.db.watch import SqlInvariantWatch
 from paywall_core.order import HistoryEntry, Order
@@ -23,58 +23,71 @@ from paywall_core.ports.operations import OrderQuery
 _READY_SECONDS: Final = 5.0  # an answer that takes longer is none: the probe that asked has gone
 
 
+def _histories(dialect: str) -> Select[Any]:
+    return (
+        select(order_history)
+        .where(among(dialect, order_history.c.order_id, "order_ids"))
+        .order_by(order_history.c.order_id, order_history.c.sequence)
+    )
+
+
+_HISTORIES: Final = Statement(_histories)
+_REVISION: Final = Statement(select(column("version_num")).select_from(table("alembic_version")))
+
+
 class Database:
     """The database of one process.
 
     Args:
         url: `sqlite+aiosqlite:///file` or `postgresql+asyncpg://…`.
         on_enqueued: called after each commit by which something in the outbox is due; it wakes this process's worker.
-        pool_size: connections that this process keeps open to PostgreSQL; in a rush it opens as many again.
+        pool_size: connections that this process opens to PostgreSQL, at most.
+        pool: its connections, where they are not to be opened by the URL.
 
     Raises:
         ValueError: the URL is no such URL; the text holds none of it.
     """
 
     def __init__(
-        self, url: str, *, on_enqueued: Callable[[], None] | None = None, pool_size: int = DEFAULT_POOL_SIZE
+        self,
+        url: str,
+        *,
+        on_enqueued: Callable[[], None] | None = None,
+        pool_size: int = DEFAULT_POOL_SIZE,
+        pool: Pool | None = None,
     ) -> None:
-        self._engine = create_engine(url, pool_size=pool_size)
-        self._writing = for_writing(self._engine)
+        self.pool = pool = pool or open_pool(url, pool_size=pool_size)
         self._on_enqueued = on_enqueued or _nobody_waits
-        self.directory = SqlOrderDirectory(self._engine)
-        self.archive = SqlOrderArchive(self._engine)
-        self.outbox_archive = SqlOutboxArchive(self._engine)
-        self.watch = SqlInvariantWatch(self._engine)
+        self.directory = SqlOrderDirectory(pool)
+        self.archive = SqlOrderArchive(pool)
+        self.outbox_archive = SqlOutboxArchive(pool)
+        self.watch = SqlInvariantWatch(pool)
 
     def unit_of_work(self) -> SqlUnitOfWork:
         """A fresh transaction."""
-        return SqlUnitOfWork(self._writing, on_enqueued=self._on_enqueued)
+        return SqlUnitOfWork(self.pool, on_enqueued=self._on_enqueued)
 
     async def is_ready(self) -> bool:
         """Whether the database answers and its schema is the one this code was written for."""
         try:
-            async with asyncio.timeout(_READY_SECONDS), self._engine.connect() as connection:
-                return await connection.run_sync(schema_is_current_on)
-        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            return False  # while it connects, asyncpg's own errors come through as they are; a timeout is an OSError
+            async with asyncio.timeout(_READY_SECONDS), self.pool.reading() as connection:
+                row = await connection.first(_REVISION)
+        except DATABASE_ERRORS:  # a timeout is an OSError
+            return False
+        return row is not None and row.version_num == head_revision()
 
     async def recent_orders(self, limit: int) -> Sequence[tuple[Order, Sequence[HistoryEntry]]]:
         """The newest orders with their histories, for an operator's page."""
         found = await self.archive.search(OrderQuery(limit=limit))
-        async with self._engine.connect() as connection:
-            told = await connection.execute(
-                select(order_history)
-                .where(order_history.c.order_id.in_([order.id for order in found]))
-                .order_by(order_history.c.order_id, order_history.c.sequence)
-            )
-            histories: Mapping[Any, list[HistoryEntry]] = {order.id: [] for order in found}
-            for row in told:
+        histories: Mapping[Any, list[HistoryEntry]] = {order.id: [] for order in found}
+        async with self.pool.reading() as connection:
+            for row in await connection.all(_HISTORIES, {"order_ids": [order.id for order in found]}):
                 histories[row.order_id].append(history_of_row(row))
         return [(order, histories[order.id]) for order in found]
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._engine.dispose()
+        await self.pool.close()
 
 
 def _nobody_waits() -> None:

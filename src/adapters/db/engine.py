@@ -1,6 +1,6 @@
-"""Engines for the two databases that we speak: how to open them, and how each begins a transaction.
+"""How the two databases that we speak are opened; and SQLAlchemy's engines on them, for migrations and the doctor.
 
-Nothing is opened here, only described. Knows no table.
+The product itself runs its statements by `pool.py`. Nothing is opened here, only described. Knows no table.
 """
 
 import asyncio
@@ -13,14 +13,11 @@ from sqlalchemy import URL, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 SQLITE_BUSY_SECONDS: Final = 30
 """How long a SQLite writer waits for the one before it."""
 
-DEFAULT_POOL_SIZE: Final = 10
-"""Connections that one process keeps open to PostgreSQL; in a rush it opens as many again."""
-
-_SQLITE_POOL_SIZE: Final = 5
 _SQLITE_RETRY_SECONDS: Final = 0.02
 _SQLITE_PRIMARY_CODE: Final = 0xFF  # the bits above tell the kinds of busy apart
 _WRITES: Final = "paywall_writes"
@@ -43,30 +40,21 @@ def parse_url(url: str) -> URL:
     raise ValueError("the database must be sqlite+aiosqlite:///file or postgresql+asyncpg://host/name")
 
 
-def create_engine(url: str, *, pool_size: int = DEFAULT_POOL_SIZE) -> AsyncEngine:
+def create_engine(url: str) -> AsyncEngine:
     """An engine for SQLite (WAL, synchronous=FULL, foreign keys) or PostgreSQL (READ COMMITTED, its default).
-
-    Args:
-        url: as `parse_url` takes it.
-        pool_size: connections kept open, on PostgreSQL; a file has one writer at a time, and a few readers suffice.
 
     Raises:
         ValueError: see `parse_url`.
     """
     parsed = parse_url(url)
     if parsed.drivername == "postgresql+asyncpg":
-        return create_async_engine(parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
-    engine = create_async_engine(
-        parsed,
-        connect_args={"timeout": SQLITE_BUSY_SECONDS},
-        pool_size=_SQLITE_POOL_SIZE,
-        max_overflow=_SQLITE_POOL_SIZE,
-    )
+        return create_async_engine(parsed, poolclass=NullPool)
+    engine = create_async_engine(parsed, connect_args={"timeout": SQLITE_BUSY_SECONDS}, poolclass=NullPool)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions by itself: `_on_begin` does
-        connection.run_async(_set_up)
+        connection.run_async(set_up_sqlite)
 
     @event.listens_for(engine.sync_engine, "begin")
     def _on_begin(connection: Any) -> None:
@@ -77,7 +65,7 @@ def create_engine(url: str, *, pool_size: int = DEFAULT_POOL_SIZE) -> AsyncEngin
     return engine
 
 
-async def _set_up(connection: aiosqlite.Connection) -> None:
+async def set_up_sqlite(connection: aiosqlite.Connection) -> None:
     """The pragmas of a connection; of several that turn a new file to WAL at once, SQLite lets none wait its turn."""
     deadline = time.monotonic() + SQLITE_BUSY_SECONDS
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
@@ -96,10 +84,3 @@ async def _set_up(connection: aiosqlite.Connection) -> None:
 def for_writing(engine: AsyncEngine) -> AsyncEngine:
     """The same engine and pool, whose transactions are going to write: on SQLite they begin with the write lock."""
     return engine.execution_options(**{_WRITES: True})
-
-
-def for_snapshots(engine: AsyncEngine) -> AsyncEngine:
-    """The same engine and pool, whose transactions see one moment in all their reads; SQLite's always do."""
-    if engine.dialect.name == "sqlite":
-        return engine
-    return engine.execution_options(isolation_level="REPEATABLE READ")

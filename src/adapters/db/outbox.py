@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, not_, null, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Insert, Select, Update, and_, bindparam, not_, null, select, update
 
-from adapters.db.rows import decode_effect, outbox_row
+from adapters.db.connection import Connection
+from adapters.db.rows import OUTBOX_COLUMNS, decode_effect, outbox_row
 from adapters.db.schema import DUE, PUT_OFF, outbox
+from adapters.db.statements import Statement, among, insert_into
 from paywall_core.effects import Effect, due_after_all
 from paywall_core.ports.unit_of_work import (
     Delivery,
@@ -20,11 +21,106 @@ from paywall_core.ports.unit_of_work import (
     Settlement,
 )
 
+_PENDING: Final = str(DeliveryStatus.PENDING)
+
+
+def _enqueue(dialect: str) -> Insert:
+    """A key that was skipped is due again, any other that is there stays as it is."""
+    written = insert_into(dialect, outbox)
+    revived = {
+        **{name: written.excluded[name] for name in ("effect", "status", "due_at", "created_at", "first_due_at")},
+        "lease_id": null(),
+        "settled_at": null(),
+        "last_error": null(),
+    }
+    enqueued: Insert = written.on_conflict_do_update(
+        index_elements=["key"], set_=revived, where=outbox.c.status == str(DeliveryStatus.SKIPPED)
+    ).returning(outbox.c.due_at)
+    return enqueued
+
+
+def _lease(dialect: str) -> Update:
+    return (
+        update(outbox)
+        .where(among(dialect, outbox.c.key, "keys"))
+        .values(due_at=bindparam("lease_until"), attempts=outbox.c.attempts + 1, lease_id=bindparam("lease"))
+        .returning(outbox.c.key, outbox.c.effect, outbox.c.attempts)
+    )
+
+
+def _retriable(dialect: str) -> Select[Any]:
+    """Locked in the order in which `enqueue` writes, whatever the database thinks of the alphabet."""
+    leased = and_(DUE, outbox.c.lease_id.is_not(None), outbox.c.due_at > bindparam("now"))
+    return (
+        select(outbox.c.key, outbox.c.order_id)
+        .where(among(dialect, outbox.c.key, "keys"), outbox.c.status != str(DeliveryStatus.DELIVERED), not_(leased))
+        .order_by(outbox.c.key.collate("C" if dialect == "postgresql" else "BINARY"))
+        .with_for_update()
+    )
+
+
+def _retry(dialect: str) -> Update:
+    return (
+        update(outbox)
+        .where(among(dialect, outbox.c.key, "keys"))
+        .values(
+            status=_PENDING,
+            attempts=0,
+            due_at=bindparam("now"),
+            first_due_at=bindparam("now"),
+            lease_id=null(),
+            settled_at=null(),
+            last_error=null(),
+        )
+    )
+
+
+@cache
+def _settle(*, moves: bool, attempted: bool) -> Statement:
+    """Only while the lease is ours; a time to be due at is set where there is one, a try that was none taken back."""
+    values: dict[str, Any] = {
+        "status": bindparam("to"),
+        "lease_id": null(),
+        "last_error": bindparam("error"),
+        "settled_at": bindparam("at"),
+    }
+    if moves:
+        values["due_at"] = bindparam("due")
+    if not attempted:
+        values["attempts"] = outbox.c.attempts - 1
+    ours = (outbox.c.key == bindparam("of"), outbox.c.lease_id == bindparam("lease"), outbox.c.status == _PENDING)
+    return Statement(update(outbox).where(*ours).values(values))
+
+
+_ENQUEUE: Final = Statement(_enqueue, columns=OUTBOX_COLUMNS)
+_FIND_DUE: Final = Statement(
+    select(outbox.c.key)
+    .where(DUE, outbox.c.due_at <= bindparam("now"))
+    .order_by(outbox.c.due_at, outbox.c.key)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_LEASE: Final = Statement(_lease)
+_FIND_RETRIABLE: Final = Statement(_retriable)
+_RETRY: Final = Statement(_retry)
+_FIND_PUT_OFF: Final = Statement(
+    select(outbox.c.key, outbox.c.effect, outbox.c.created_at, outbox.c.first_due_at, outbox.c.lease_id)
+    .where(PUT_OFF, outbox.c.due_at > bindparam("due_after"))
+    .order_by(outbox.c.due_at)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_HASTEN: Final = Statement(
+    update(outbox)
+    .where(outbox.c.key == bindparam("of"))
+    .values(due_at=bindparam("due"), first_due_at=bindparam("owed"), created_at=bindparam("written"))
+)
+
 
 class SqlOutbox(OutboxRepository):
     """The outbox in one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.has_enqueued = False
         """Whether this transaction has written a row that is due at once, or made one due again."""
@@ -33,45 +129,20 @@ class SqlOutbox(OutboxRepository):
         """Write effects; a key that was skipped is due again, any other that is there stays as it is."""
         if not effects:
             return
-        make = postgresql_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
         wanted = {effect.key: effect for effect in effects}
         rows = [  # the same order in every transaction, so that none lock crosswise
             outbox_row(wanted[key], now=now) for key in sorted(wanted)
         ]
-        statement = make(outbox)
-        revived = {
-            **{name: statement.excluded[name] for name in ("effect", "status", "due_at", "created_at", "first_due_at")},
-            "lease_id": null(),
-            "settled_at": null(),
-            "last_error": null(),
-        }
-        # The rows go beside the statement: written into it, they would have it compiled anew each time.
-        written = await self._connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["key"], set_=revived, where=outbox.c.status == str(DeliveryStatus.SKIPPED)
-            ).returning(outbox.c.due_at),
-            rows,
-        )
-        self.has_enqueued |= any(due_at <= now for due_at in written.scalars())
+        written = await self._connection.each(_ENQUEUE, rows)
+        self.has_enqueued |= any(row.due_at <= now for row in written)
 
     async def lease(self, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID) -> Sequence[Delivery]:
         """Take rows that are due; rows that another worker is taking are passed over."""
-        due = (
-            select(outbox.c.key)
-            .where(DUE, outbox.c.due_at <= now)
-            .order_by(outbox.c.due_at, outbox.c.key)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        keys = (await self._connection.execute(due)).scalars().all()
-        if not keys:
+        due = await self._connection.all(_FIND_DUE, {"now": now, "limit": limit})
+        if not due:
             return []
-        taken = await self._connection.execute(
-            update(outbox)
-            .where(outbox.c.key.in_(keys))
-            .values(due_at=lease_until, attempts=outbox.c.attempts + 1, lease_id=lease_id)
-            .returning(outbox.c.key, outbox.c.effect, outbox.c.attempts)
-        )
+        keys = [row.key for row in due]
+        taken = await self._connection.all(_LEASE, {"keys": keys, "lease_until": lease_until, "lease": lease_id})
         rows = {row.key: row for row in taken}
         return [
             Delivery(key=key, effect=decode_effect(rows[key].effect), attempt=rows[key].attempts, lease_id=lease_id)
@@ -80,69 +151,30 @@ class SqlOutbox(OutboxRepository):
 
     async def settle(self, delivery: Delivery, settlement: Settlement) -> bool:
         """Write how a delivery ended, while the lease is ours."""
-        values: dict[str, object] = {
-            "status": str(settlement.status),
-            "lease_id": None,
-            "last_error": settlement.error,
-            "settled_at": None if settlement.status is DeliveryStatus.PENDING else settlement.at,
+        statement = _settle(moves=settlement.due_at is not None, attempted=settlement.attempted)
+        values = {
+            "of": delivery.key,
+            "lease": delivery.lease_id,
+            "to": str(settlement.status),
+            "error": settlement.error,
+            "at": None if settlement.status is DeliveryStatus.PENDING else settlement.at,
+            "due": settlement.due_at,
         }
-        if settlement.due_at is not None:
-            values["due_at"] = settlement.due_at
-        if not settlement.attempted:
-            values["attempts"] = outbox.c.attempts - 1
-        settled = await self._connection.execute(
-            update(outbox)
-            .where(
-                outbox.c.key == delivery.key,
-                outbox.c.lease_id == delivery.lease_id,
-                outbox.c.status == str(DeliveryStatus.PENDING),
-            )
-            .values(values)
-        )
-        return settled.rowcount == 1
+        return await self._connection.change(statement, values) == 1
 
     async def retry(self, keys: Sequence[str], *, due_at: datetime) -> Sequence[RetriedDelivery]:
         """Make rows due with all their tries before them; a row that a worker is taking right now is waited for."""
-        # In the order in which `enqueue` writes, whatever the database thinks of the alphabet.
-        bytewise = "C" if self._connection.dialect.name == "postgresql" else "BINARY"
-        leased = and_(DUE, outbox.c.lease_id.is_not(None), outbox.c.due_at > due_at)
-        found = (
-            select(outbox.c.key, outbox.c.order_id)
-            .where(outbox.c.key.in_(keys), outbox.c.status != str(DeliveryStatus.DELIVERED), not_(leased))
-            .order_by(outbox.c.key.collate(bytewise))
-            .with_for_update()
-        )
-        retried = [RetriedDelivery(key=row.key, order_id=row.order_id) for row in await self._connection.execute(found)]
+        found = await self._connection.all(_FIND_RETRIABLE, {"keys": keys, "now": due_at})
+        retried = [RetriedDelivery(key=row.key, order_id=row.order_id) for row in found]
         if retried:
-            await self._connection.execute(
-                update(outbox)
-                .where(outbox.c.key.in_([row.key for row in retried]))
-                .values(
-                    status=str(DeliveryStatus.PENDING),
-                    attempts=0,
-                    due_at=due_at,
-                    first_due_at=due_at,
-                    lease_id=null(),
-                    settled_at=null(),
-                    last_error=null(),
-                )
-            )
+            await self._connection.change(_RETRY, {"keys": [row.key for row in retried], "now": due_at})
             self.has_enqueued = True
         return retried
 
     async def hasten(self, *, now: datetime, due_after: datetime, lease_until: datetime, limit: int) -> int:
         """Make rows due that were put off; each has its own time to be due at, and its own past."""
-        put_off = (
-            select(outbox.c.key, outbox.c.effect, outbox.c.created_at, outbox.c.first_due_at, outbox.c.lease_id)
-            .where(PUT_OFF, outbox.c.due_at > due_after)
-            .order_by(outbox.c.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        found = (await self._connection.execute(put_off)).all()
-        if not found:
-            return 0
-        hastened = []
+        found = await self._connection.all(_FIND_PUT_OFF, {"due_after": due_after, "limit": limit})
+        hastened: list[dict[str, Any]] = []
         for row in found:
             due = due_after_all(decode_effect(row.effect), now)
             hastened.append(
@@ -153,15 +185,7 @@ class SqlOutbox(OutboxRepository):
                     "written": min(row.created_at, now),
                 }
             )
-        await self._connection.execute(
-            update(outbox)
-            .where(outbox.c.key == bindparam("of"))
-            .values(
-                due_at=bindparam("due"),
-                first_due_at=bindparam("owed"),
-                created_at=bindparam("written"),
-            ),
-            hastened,
-        )
+        if hastened:
+            await self._connection.each(_HASTEN, hastened)
         self.has_enqueued |= any(times["due"] <= now for times in hastened)
         return len(hastened)

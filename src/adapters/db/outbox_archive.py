@@ -1,13 +1,15 @@
 """What operators read of the outbox."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import FromClause, Select, func, select, union_all
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from adapters.db.pool import Pool
 from adapters.db.rows import outbox_line_of_row
 from adapters.db.schema import IN_STATUS, outbox
+from adapters.db.statements import Statement, among
 from paywall_core.ports.operations import OutboxArchive, OutboxLine, OutboxQuery
 from paywall_core.ports.unit_of_work import DeliveryStatus
 
@@ -15,27 +17,29 @@ from paywall_core.ports.unit_of_work import DeliveryStatus
 class SqlOutboxArchive(OutboxArchive):
     """Looks the outbox up."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
 
     async def lines(self, query: OutboxQuery) -> Sequence[OutboxLine]:
         """An order's rows, or those of the keys, where the query names them; else the oldest of each status.
 
         A key's beginning is looked for along the index, which is given up as soon as enough is found.
         """
-        found = _named(query) if query.order_id is not None or query.keys else _of_statuses(query)
-        async with self._engine.connect() as connection:
-            return [outbox_line_of_row(row) for row in await connection.execute(found)]
+        is_named = query.order_id is not None or bool(query.keys)
+        found = Statement(partial(_named, query=query) if is_named else _of_statuses(query))
+        values = {"keys": query.keys, "statuses": [str(status) for status in query.statuses]}
+        async with self._pool.reading() as connection:
+            return [outbox_line_of_row(row) for row in await connection.all(found, values)]
 
 
-def _named(query: OutboxQuery) -> Select[Any]:
+def _named(dialect: str, query: OutboxQuery) -> Select[Any]:
     found = select(outbox)
     if query.order_id is not None:
         found = found.where(outbox.c.order_id == query.order_id)
     if query.keys:
-        found = found.where(outbox.c.key.in_(query.keys))
+        found = found.where(among(dialect, outbox.c.key, "keys"))
     if query.statuses:
-        found = found.where(outbox.c.status.in_([str(status) for status in query.statuses]))
+        found = found.where(among(dialect, outbox.c.status, "statuses"))
     return _oldest(found, outbox, query)
 
 

@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row
 
+from adapters.db.statements import Row
 from paywall_core.effects import Effect, OrderEffect, due_at
 from paywall_core.email_address import email_key
 from paywall_core.events import Event
@@ -28,6 +28,25 @@ _tracked: Final = msgspec.json.Decoder(TrackedEvent)
 _notification: Final = msgspec.json.Decoder(PaymentNotification)
 
 
+CHANGING_COLUMNS: Final = (
+    "version",
+    "facts",
+    "state",
+    "token_version",
+    "telegram_user_id",
+    "first_paid_at",
+    "access_until",
+    "payment_status",
+    "fulfillment_status",
+    "checkout_session_id",
+    "live_subscription_id",
+)
+"""The columns of an order that a change may touch."""
+
+OUTBOX_COLUMNS: Final = ("key", "order_id", "effect", "status", "attempts", "due_at", "created_at", "first_due_at")
+"""The columns of a row that is new in the outbox."""
+
+
 def order_row(order: Order) -> dict[str, Any]:
     """All columns of an order: itself, and what follows from its facts."""
     return {
@@ -44,7 +63,7 @@ def order_row(order: Order) -> dict[str, Any]:
 
 
 def changing_columns(order: Order) -> dict[str, Any]:
-    """The columns that a change may touch."""
+    """The values of `CHANGING_COLUMNS`."""
     entitlement = order.entitlement
     return {
         "version": order.version,
@@ -61,7 +80,7 @@ def changing_columns(order: Order) -> dict[str, Any]:
     }
 
 
-def order_of_row(row: Row[Any]) -> Order:
+def order_of_row(row: Row) -> Order:
     """The order in a row of `orders`."""
     return Order(
         id=row.id,
@@ -91,7 +110,7 @@ def history_row(order: Order, entry: HistoryEntry) -> dict[str, Any]:
     }
 
 
-def history_of_row(row: Row[Any]) -> HistoryEntry:
+def history_of_row(row: Row) -> HistoryEntry:
     """The line in a row of `order_history`."""
     return HistoryEntry(
         sequence=row.sequence,
@@ -104,7 +123,7 @@ def history_of_row(row: Row[Any]) -> HistoryEntry:
 
 
 def outbox_row(effect: Effect, *, now: datetime) -> dict[str, Any]:
-    """A new row of the outbox, owed since `now`; effects that no order owes have none."""
+    """The values of `OUTBOX_COLUMNS`: owed since `now`; effects that no order owes have no order."""
     first_due_at = due_at(effect, now)
     return {
         "key": effect.key,
@@ -118,7 +137,7 @@ def outbox_row(effect: Effect, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def outbox_line_of_row(row: Row[Any]) -> OutboxLine:
+def outbox_line_of_row(row: Row) -> OutboxLine:
     """A row of `outbox`, to look at."""
     return OutboxLine(
         key=row.key,
@@ -144,12 +163,12 @@ def encode_notification(notification: PaymentNotification) -> str:
     return _encode(msgspec.structs.replace(notification, payload=b"")).decode()
 
 
-def decode_notification(row: Row[Any, Any]) -> PaymentNotification:
+def decode_notification(row: Row) -> PaymentNotification:
     """A notification as it was stored."""
     return msgspec.structs.replace(_notification.decode(row.notification), payload=row.payload)
 
 
-def provider_event_of_row(row: Row[Any]) -> ProviderEvent:
+def provider_event_of_row(row: Row) -> ProviderEvent:
     """A row of `payment_events`, to look at; its payload is not needed."""
     return ProviderEvent(
         event_id=row.stripe_event_id,
@@ -167,7 +186,7 @@ def act_row(act: OperatorAct) -> dict[str, Any]:
     return msgspec.structs.asdict(act)
 
 
-def act_of_row(row: Row[Any]) -> OperatorAct:
+def act_of_row(row: Row) -> OperatorAct:
     """The act in a row of `operator_acts`."""
     return OperatorAct(at=row.at, by=row.by, why=row.why, act=row.act, subject=row.subject, order_id=row.order_id)
 
@@ -184,7 +203,7 @@ def challenge_row(challenge: RestoreChallenge) -> dict[str, Any]:
     }
 
 
-def challenge_of_row(row: Row[Any]) -> RestoreChallenge:
+def challenge_of_row(row: Row) -> RestoreChallenge:
     """The challenge in a row of `restore_challenges`."""
     return RestoreChallenge(
         address=row.address, id=row.id, issued=_issued.decode(row.issued), tries=row.tries, spent=row.spent
@@ -207,7 +226,7 @@ def attempt_row(attempt: TrackingAttempt) -> dict[str, Any]:
     }
 
 
-def attempt_of_row(row: Row[Any]) -> TrackingAttempt:
+def attempt_of_row(row: Row) -> TrackingAttempt:
     """The attempt in a row of `tracking_events`."""
     event: TrackedEvent = _tracked.decode(row.event)
     return TrackingAttempt(

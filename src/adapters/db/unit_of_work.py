@@ -1,16 +1,14 @@
 """The unit of work on SQL: one connection, one transaction, the repositories on it."""
 
-import asyncio
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
-
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.db.operator_log import SqlOperatorLog
 from adapters.db.orders import SqlOrders
 from adapters.db.outbox import SqlOutbox
 from adapters.db.payment_events import SqlPaymentEvents
+from adapters.db.pool import Pool
 from adapters.db.reconciliation import SqlReconciliationLog
 from adapters.db.restore_challenges import SqlRestoreChallenges
 from adapters.db.tracking_log import SqlTrackingLog
@@ -21,22 +19,17 @@ class SqlUnitOfWork(UnitOfWork):
     """One transaction: `BEGIN IMMEDIATE` on SQLite, row locks on PostgreSQL.
 
     Args:
-        engine: one that is `for_writing`.
+        pool: where its connection comes from.
         on_enqueued: called after a commit by which something in the outbox became due.
     """
 
-    def __init__(self, engine: AsyncEngine, *, on_enqueued: Callable[[], None]) -> None:
-        self._connection = engine.connect()
+    def __init__(self, pool: Pool, *, on_enqueued: Callable[[], None]) -> None:
+        self._pool = pool
         self._on_enqueued = on_enqueued
 
     async def __aenter__(self) -> Self:
         """Take a connection and begin."""
-        connection = await self._connection.start()
-        try:
-            await connection.begin()
-        except BaseException:
-            await connection.close()
-            raise
+        self._connection = connection = await self._pool.begin_writing()
         self.orders = SqlOrders(connection)
         self.payment_events = SqlPaymentEvents(connection)
         self.restore_challenges = SqlRestoreChallenges(connection)
@@ -53,7 +46,7 @@ class SqlUnitOfWork(UnitOfWork):
         traceback: TracebackType | None,
     ) -> None:
         """Roll back what was not committed, and give the connection back, even when the caller is being cancelled."""
-        await asyncio.shield(asyncio.create_task(self._connection.close()))
+        await self._pool.give_back(self._connection)
 
     async def commit(self) -> None:
         """Make everything durable; the unit of work is spent."""

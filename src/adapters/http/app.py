@@ -22,6 +22,7 @@ from litestar.utils import normalize_path
 from adapters.http.assets import static_routes
 from adapters.http.calls import api_routes
 from adapters.http.dependencies import HttpDependencies
+from adapters.http.fast_lane import FastLane
 from adapters.http.fields import InvalidFields, read_document
 from adapters.http.headers import security_headers
 from adapters.http.openapi import openapi_config
@@ -34,7 +35,7 @@ from adapters.http.problems import (
     on_problem,
     on_unexpected,
 )
-from adapters.http.rate_limits import STORE, Callers, Limiter, SurvivingStore
+from adapters.http.rate_limits import Callers, Limiter
 from adapters.http.schema_page import DocumentPlugin, SchemaPagePlugin
 from paywall_core.errors import PaywallError
 
@@ -42,10 +43,33 @@ MAX_BODY_BYTES: Final = 64 * 1024
 _TELLS_SOMETHING: Final = "/api/tracking/"
 
 
-def create_app(dependencies: HttpDependencies, *, bot_webhook: ASGIApp | None = None) -> Litestar:
+class Application(Litestar):
+    """Has a fast lane, and answers HEAD as it would GET, without the body: Litestar by itself would not."""
+
+    __slots__ = ("fast_lane",)
+
+    fast_lane: FastLane | None
+
+    async def __call__(
+        self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
+    ) -> None:
+        """Answer a request, or live as long as the server says."""
+        call: Any = scope  # ASGI's types tell the kinds of scope apart, but not by what is asked here
+        source: Any = receive
+        if call["type"] == "http":
+            if self.fast_lane is not None:
+                source = await self.fast_lane.answer(call, source, send)
+                if source is None:
+                    return
+            if call["method"] == "HEAD" and not _tells(call["path"]):
+                call, send = {**call, "method": "GET"}, _without_body(send)
+        await super().__call__(call, source, send)
+
+
+def create_app(dependencies: HttpDependencies, *, bot_webhook: ASGIApp | None = None) -> Application:
     """The application; with `bot_webhook` Telegram's updates are taken under `/tg/webhook/` too."""
     callers = Callers(dependencies.trusted_proxies)
-    limiter = Limiter(callers)
+    limiter = Limiter(callers, dependencies.rate_counter)
     handlers: list[ControllerRouterHandler] = [
         api_routes(dependencies, callers=callers, limiter=limiter),
         *page_routes(dependencies, limiter=limiter),
@@ -53,7 +77,7 @@ def create_app(dependencies: HttpDependencies, *, bot_webhook: ASGIApp | None = 
     ]
     if bot_webhook is not None:
         handlers.append(_mounted(bot_webhook))
-    return _Application(
+    app = Application(
         route_handlers=handlers,
         request_class=_ApiRequest,
         exception_handlers={
@@ -67,10 +91,11 @@ def create_app(dependencies: HttpDependencies, *, bot_webhook: ASGIApp | None = 
         before_send=[security_headers(dependencies)],
         cors_config=_cors(dependencies),
         openapi_config=openapi_config(SchemaPagePlugin(), DocumentPlugin()),
-        stores={STORE: SurvivingStore(dependencies.store)},
         logging_config=None,
         debug=False,
     )
+    app.fast_lane = FastLane(dependencies, status=limiter.group("status", dependencies.rate_limits.status))
+    return app
 
 
 class _ApiRequest(Request[Any, Any, Any]):
@@ -81,18 +106,6 @@ class _ApiRequest(Request[Any, Any, Any]):
         if field is None:
             raise TypeError("only a handler with a body reads one")
         return read_document(await self.body(), field.annotation)
-
-
-class _Application(Litestar):
-    """Answers HEAD as it would GET, without the body: Litestar by itself would not."""
-
-    async def __call__(
-        self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
-    ) -> None:
-        call: Any = scope  # ASGI's types tell the kinds of scope apart, but not by what is asked here
-        if call["type"] == "http" and call["method"] == "HEAD" and not _tells(call["path"]):
-            call, send = {**call, "method": "GET"}, _without_body(send)
-        await super().__call__(call, receive, send)
 
 
 def _tells(path: str) -> bool:

@@ -3,9 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from litestar.stores.base import Store
-
 from adapters.http.client_address import Network
+from adapters.http.rate_counters import RateCounter
 from adapters.http.rate_limits import RateLimits
 from paywall_core.locales import Locales
 from paywall_core.plans import PlanCatalogue
@@ -36,7 +35,7 @@ class HttpDependencies:
         checkout_origins: where a browser may be sent to pay, besides any https address.
         cors_origins: other sites whose scripts may call the API.
         rate_limits: how often one client address may ask.
-        store: where that is counted; shared when several processes serve one address.
+        rate_counter: where that is counted; shared when several processes serve one address.
         trusted_proxies: whose `X-Forwarded-For` is believed.
     """
 
@@ -63,5 +62,5 @@ class HttpDependencies:
     checkout_origins: Sequence[str]
     cors_origins: Sequence[str]
     rate_limits: RateLimits
-    store: Store
+    rate_counter: RateCounter
     trusted_proxies: Sequence[Network]

@@ -15,8 +15,8 @@ _GOOD: Final = (200, 304)
 _HSTS: Final = "max-age=31536000"
 
 
-def security_headers(dependencies: HttpDependencies) -> BeforeMessageSendHookHandler:
-    """The hook that adds them. A page may send its form to us and on to a checkout, and load nothing but our own."""
+def fixed_headers(dependencies: HttpDependencies) -> dict[str, str]:
+    """Those that never differ. A page may send its form to us and on to a checkout, and load nothing but our own."""
     targets = " ".join(["'self'", "https:", *dependencies.checkout_origins])
     fixed = {
         "Content-Security-Policy": (
@@ -29,6 +29,12 @@ def security_headers(dependencies: HttpDependencies) -> BeforeMessageSendHookHan
     }
     if dependencies.public_base_url.startswith("https:"):
         fixed["Strict-Transport-Security"] = _HSTS
+    return fixed
+
+
+def security_headers(dependencies: HttpDependencies) -> BeforeMessageSendHookHandler:
+    """The hook that adds them, and says how long an answer keeps."""
+    fixed = fixed_headers(dependencies)
 
     async def add(message: Message, scope: Scope) -> None:
         if message["type"] != "http.response.start":

@@ -5,10 +5,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-import asyncpg
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-
 from adapters.db.checkup import DatabaseCheckup
+from adapters.db.connection import DATABASE_ERRORS
 from adapters.db.engine import parse_url
 from entrypoints.cli.running import NotDone
 from entrypoints.container import Container
@@ -17,9 +15,6 @@ from entrypoints.settings import Settings
 from paywall_core.ports.checkup import Verdict
 
 _T = TypeVar("_T")
-
-DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
-"""What a database that fails raises; while it connects, the driver's own errors come through as they are."""
 
 
 async def on_database(settings: Settings, work: Callable[[Container], Awaitable[_T]]) -> _T:
@@ -38,8 +33,7 @@ async def on_database(settings: Settings, work: Callable[[Container], Awaitable[
 
 def database_failed(error: BaseException) -> str:
     """In our words: those of a driver may hold a value."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    return f"the database failed: {getattr(cause, 'sqlite_errorname', None) or type(cause).__name__}"
+    return f"the database failed: {getattr(error, 'sqlite_errorname', None) or type(error).__name__}"
 
 
 async def _require_ours(container: Container, settings: Settings) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from entrypoints.cli.running import refuse, settings_of
-from entrypoints.lifetime import stop_on_signals
+from entrypoints.lifetime import run_on_fast_loop, stop_on_signals
 from entrypoints.logs import configure_logs
 from entrypoints.settings import Role, SettingError, Settings
 from paywall_core.lifecycle import diagram
@@ -93,7 +93,7 @@ def sandbox(*, port: int, product_port: int, bot_mode: str, data: Path | None) -
             await run.run_sandbox(options, stop, _invite)
 
     try:
-        asyncio.run(play())
+        run_on_fast_loop(play())
     except (run.SandboxOptionError, SettingError) as error:
         refuse(error)
 
@@ -125,7 +125,7 @@ def _run(role: Role, start: Callable[[Settings, asyncio.Event], Awaitable[None]]
             await start(settings, stop)
 
     try:
-        asyncio.run(run())
+        run_on_fast_loop(run())
     except* SettingError as errors:
         refuse(errors.exceptions[0])
     except* OSError as errors:

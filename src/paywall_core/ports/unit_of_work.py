@@ -60,6 +60,10 @@ class OrderRepository(Protocol):
         """
         ...
 
+    async def shut_out(self, now: datetime, limit: int) -> Sequence[Order]:
+        """Up to `limit` orders recorded as over whose access is good at `now`; locked and ordered as `lapsed`."""
+        ...
+
     async def lapse_census(self, now: datetime) -> "LapseCensus":
         """How many orders `lapsed` would give in all, of how many that are recorded as having access."""
         ...

@@ -81,6 +81,17 @@ class InMemoryOrders(OrderRepository):
         """Orders whose access ended."""
         return self._lapsed(now)[:limit]
 
+    async def shut_out(self, now: datetime, limit: int) -> Sequence[Order]:
+        """Orders recorded as over whose access is good."""
+        good = [
+            (until, order)
+            for order in self._tables.orders.values()
+            if order.state not in (State.TOKEN_ISSUED, State.ACTIVE)
+            and (until := order.entitlement.access_until) is not None
+            and until > now
+        ]
+        return [order for _, order in sorted(good, key=lambda pair: (pair[0], pair[1].id))][:limit]
+
     async def lapse_census(self, now: datetime) -> LapseCensus:
         """How many they are, of how many."""
         live = sum(order.state in (State.TOKEN_ISSUED, State.ACTIVE) for order in self._tables.orders.values())

@@ -40,8 +40,8 @@ class SweepLapsed:
     """Record as expired what has lapsed, in bounded batches, and stop before a mass revocation.
 
     Nobody's access depends on this: the gate compares the clock itself. It makes the state true on record, and tells
-    people. When more would end at once than the limits believe, nothing is recorded until an operator says that it is
-    true.
+    people. What a clock that ran ahead has recorded as over is recorded as good again, and the way in is owed anew.
+    When more would end at once than the limits believe, nothing is recorded until an operator says that it is true.
     """
 
     def __init__(
@@ -80,7 +80,8 @@ class SweepLapsed:
                 if not self._limits.allow(census):
                     raise SweepHalted(lapsed=census.lapsed, live=census.live)
             cause = "sweep" if confirmed_by is None else confirmed_by.cause
-            for order in orders:
+            too_soon = await uow.orders.shut_out(now, self._batch_size - len(orders))
+            for order in (*orders, *too_soon):
                 change = apply(order, TimePassed(), now=now, cause=cause)
                 await uow.orders.save(change, expected_version=order.version)
                 await uow.outbox.enqueue(change.effects, now=now)
@@ -91,9 +92,9 @@ class SweepLapsed:
                             by=confirmed_by.by,
                             why=confirmed_by.why,
                             act="sweep",
-                            subject="recorded as expired",
+                            subject=f"recorded as {change.order.state}",
                             order_id=order.id,
                         )
                     )
             await uow.commit()
-        return len(orders)
+        return len(orders) + len(too_soon)

@@ -13,8 +13,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError
-
+from adapters.db.connection import DATABASE_ERRORS
 from adapters.db.database import Database
 from adapters.db.unit_of_work import SqlUnitOfWork
 from entrypoints.cli import main
@@ -62,7 +61,7 @@ class _CarelessUnitOfWork(SqlUnitOfWork):
 
     async def commit(self) -> None:
         """Never an error."""
-        with suppress(DBAPIError):
+        with suppress(*DATABASE_ERRORS):
             await super().commit()
 
 
@@ -71,7 +70,7 @@ class _CarelessDatabase(Database):
 
     def unit_of_work(self) -> SqlUnitOfWork:
         """Careless."""
-        return _CarelessUnitOfWork(self._writing, on_enqueued=self._on_enqueued)
+        return _CarelessUnitOfWork(self.pool, on_enqueued=self._on_enqueued)
 
 
 def _acknowledge_first() -> None:

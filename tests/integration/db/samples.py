@@ -1,8 +1,11 @@
 """Orders, payments and words of the provider that the database's tests store, and the two steps that store them."""
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import uuid4
+
+import asyncpg
 
 from paywall_core.events import Event, PaymentEvent, PaymentSucceeded, RefundUpdated
 from paywall_core.facts import Mode, Period, RefundStatus, Terms
@@ -12,6 +15,9 @@ from paywall_core.order import Order, apply
 from paywall_core.ports.directory import OrderDirectory
 from paywall_core.ports.operations import OrderArchive
 from paywall_core.ports.unit_of_work import UnitOfWork
+
+BROKEN = (sqlite3.IntegrityError, asyncpg.IntegrityConstraintViolationError)
+"""What a database says of a constraint that does not hold."""
 
 NOW = datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -6,18 +6,19 @@ from typing import Final, TypeAlias
 from uuid import UUID
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert
 
 from adapters.db.database import Database
-from adapters.db.rows import order_row, outbox_row
+from adapters.db.rows import OUTBOX_COLUMNS, order_row, outbox_row
 from adapters.db.schema import metadata, orders, outbox
+from adapters.db.statements import Statement
 from paywall_core.effects import ReportSale
 from paywall_core.lifecycle import State
 from paywall_core.ports.operations import INVARIANTS, OrderQuery, OutboxQuery, WatchLimits
 from paywall_core.ports.unit_of_work import DeliveryStatus
 
 from .samples import MINUTE, NOW, add, place
-from .test_query_plans import plan_of, statements_of
+from .test_query_plans import plan_of, statements
 
 Ask: TypeAlias = Callable[[Database, UUID], Awaitable[object]]
 """A question; some are about an order."""
@@ -96,7 +97,7 @@ async def test_operator_s_question_is_answered_from_indexes(
 ) -> None:
     """Each statement from the indexes that are made for it."""
     order = await add(database, place())
-    async with statements_of(database) as seen:
+    with statements() as seen:
         await ask(database, order.id)
     assert len(seen) == len(indexes)
     for (statement, parameters), names in zip(seen, indexes, strict=True):
@@ -110,19 +111,20 @@ async def fill(database: Database, count: int) -> UUID:
     """Orders that are all active, each of another customer and with a dead letter; the id of one of them."""
     placed = [place(email=f"{number}@example.com", at=NOW + number * MINUTE) for number in range(count)]
     effects = [ReportSale(order_id=order.id) for order in placed]
-    async with database._engine.begin() as connection:
-        await connection.execute(insert(orders), [{**order_row(order), "state": "active"} for order in placed])
+    async with database.pool.writing() as connection:
+        known = [{**order_row(order), "state": "active"} for order in placed]
+        await connection.each(Statement(insert(orders), columns=list(known[0])), known)
         rows = [{**outbox_row(effect, now=NOW), "status": "dead"} for effect in effects]
-        await connection.execute(insert(outbox), rows)
-        if connection.dialect.name == "postgresql":
-            await connection.execute(text("ANALYZE"))
+        await connection.each(Statement(insert(outbox), columns=OUTBOX_COLUMNS), rows)
+        if connection.dialect == "postgresql":
+            await connection.run("ANALYZE")
     return placed[count // 2].id
 
 
 async def test_one_customer_s_orders_are_not_looked_for_among_all_of_a_state(database: Database) -> None:
     """Though those are sorted already: PostgreSQL knows how many there are, and SQLite is not shown their index."""
     order_id = await fill(database, 500)
-    async with statements_of(database) as seen:
+    with statements() as seen:
         await database.archive.search(OrderQuery(address="7@example.com", state=State.ACTIVE))
         await database.outbox_archive.lines(OutboxQuery(order_id=order_id, statuses=(DeliveryStatus.DEAD,)))
     for (statement, parameters), index in zip(seen, ["ix_orders_email_key", "ix_outbox_order_id"], strict=True):
@@ -132,7 +134,7 @@ async def test_one_customer_s_orders_are_not_looked_for_among_all_of_a_state(dat
 
 async def test_newest_of_a_state_are_read_off_the_end_of_its_index(database: Database) -> None:
     """They are sorted already, so that reading stops with the last one that is wanted."""
-    async with statements_of(database) as seen:
+    with statements() as seen:
         await database.archive.search(OrderQuery(state=State.ACTIVE))
         await database.outbox_archive.lines(OutboxQuery(statuses=(DeliveryStatus.DELIVERED,)))
     for statement, parameters in seen:
@@ -150,7 +152,7 @@ async def test_each_invariant_is_told_from_the_index_made_for_it(database: Datab
         ["ix_payment_events_waiting"],
         ["ix_orders_subscribed"],
     ]
-    async with statements_of(database) as seen:
+    with statements() as seen:
         await database.watch.violations(NOW, WatchLimits())
     assert len(seen) == len(expected) == len(INVARIANTS)
     for (statement, parameters), names in zip(seen, expected, strict=True):
@@ -161,8 +163,9 @@ async def test_each_invariant_is_told_from_the_index_made_for_it(database: Datab
 
 async def test_census_is_counted_in_an_index_without_a_look_at_the_orders(database: Database) -> None:
     """All that have access on record stand in it, and nothing else does."""
-    async with statements_of(database) as seen, database.unit_of_work() as uow:
-        await uow.orders.lapse_census(NOW)
+    with statements() as seen:
+        async with database.unit_of_work() as uow:
+            await uow.orders.lapse_census(NOW)
     ((statement, parameters),) = seen
     plan = await plan_of(database, statement, parameters)
     assert "Index Only Scan using ix_orders_lapsing" in plan or "COVERING INDEX ix_orders_lapsing" in plan, plan

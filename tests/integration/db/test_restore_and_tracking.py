@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from adapters.db.database import Database
 from adapters.db.schema import outbox, restore_challenges
+from adapters.db.statements import Statement
 from paywall_core.access_token import AccessTokens
 from paywall_core.activation_link import ActivationLinks
 from paywall_core.effects import Effect, ForwardTrackedEvent, ReportSale, SendAccessEmail, SendRestoreCode
@@ -284,10 +285,8 @@ async def test_neither_code_nor_hash_of_it_is_at_rest(database: Database) -> Non
     """Whoever reads a live challenge and what is owed for it learns an id, worth nothing without the secret."""
     restoring = Restoring(database)
     code = await restoring.code()
-    async with database._engine.connect() as connection:
-        rows = [
-            row for table in (restore_challenges, outbox) for row in (await connection.execute(select(table))).all()
-        ]
+    async with database.pool.reading() as connection:
+        rows = [row for table in (restore_challenges, outbox) for row in await connection.all(Statement(select(table)))]
     assert len(rows) == 2
     stored = " ".join(str(value) for row in rows for value in row)
     assert str(restoring.challenge_id) in stored

@@ -297,6 +297,28 @@ async def test_lapsed_orders_are_found_longest_first(store: Store) -> None:
         assert [order.id for order in await uow.orders.lapsed(end + MINUTE, 1)] == [one.id]
 
 
+async def test_orders_recorded_as_over_too_soon_are_found_longest_first(store: Store) -> None:
+    """Only those on record as over whose access is good."""
+    end = NOW + timedelta(days=30)
+    over: list[UUID] = []
+    for number, session in enumerate(("cs_a", "cs_b", "cs_c")):
+        paid = structs.replace(paid_event(session), paid_at=NOW + number * MINUTE)
+        order = await change(store, await add(store, place()), paid)
+        if session != "cs_b":
+            async with store.unit_of_work() as uow:
+                changed = apply(order, TimePassed(), now=end + 9 * MINUTE, cause="sweep")
+                await uow.orders.save(changed, expected_version=order.version)
+                await uow.commit()
+            over.append(order.id)
+    await add(store, place())
+    async with store.unit_of_work() as uow:
+        assert [order.id for order in await uow.orders.shut_out(NOW, 9)] == over
+        assert [order.id for order in await uow.orders.shut_out(end, 9)] == over[1:]
+        assert [order.id for order in await uow.orders.shut_out(NOW, 1)] == over[:1]
+        assert list(await uow.orders.shut_out(NOW, 0)) == []
+        assert list(await uow.orders.shut_out(end + 2 * MINUTE, 9)) == []
+
+
 async def test_gate_finds_the_order_that_serves_best(store: Store) -> None:
     """Redeemed before named, furthest access first; nobody else's order."""
     assert await store.directory.access_of(5) is None

@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from adapters.db.database import Database
 from adapters.db.schema import orders
+from adapters.db.statements import Statement
 from paywall_core.effects import LookUpEvent, NoticeChannel, NoticeKind, ReportSale, SendAccessEmail, SendNotice
 from paywall_core.events import DisputeUpdated, Event, SubscriptionEnded, SubscriptionUpdated
 from paywall_core.facts import DisputeStatus, SubscriptionStatus
@@ -277,8 +278,8 @@ async def test_many_cases_are_counted_and_a_few_are_named(store: Store, watch: I
 
 async def plant(database: Database, order: Order, **values: Any) -> None:
     """Write into an order's columns what the core never would."""
-    async with database._engine.begin() as connection:
-        await connection.execute(update(orders).where(orders.c.id == order.id).values(values))
+    async with database.pool.writing() as connection:
+        await connection.change(Statement(update(orders).where(orders.c.id == order.id).values(values)))
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite", "postgresql"])

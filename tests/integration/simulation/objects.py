@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from .stripe import Dispute, Invoice, Payment, Purchase, Refund
+    from .records import Dispute, Invoice, Payment, Purchase, Refund
 
 _CURRENCY: Final = "eur"
 
@@ -134,11 +134,45 @@ def subscription_json(purchase: "Purchase") -> dict[str, Any]:
     }
 
 
+# Until the spring of 2025: a charge named its invoice and carried its refunds, an invoice its payment and subscription.
+
+
+def older_charge_json(payment: "Payment") -> dict[str, Any]:
+    """A charge with its invoice, and with its refunds in it."""
+    refunds = {"object": "list", "data": [refund_json(refund) for refund in payment.refunds]}
+    return {**charge_json(payment), "invoice": payment.invoice.id if payment.invoice else None, "refunds": refunds}
+
+
+def older_invoice_json(invoice: "Invoice") -> dict[str, Any]:
+    """An invoice with the payment intent that paid it."""
+    purchase = invoice.purchase
+    document = invoice_json(invoice)
+    del document["parent"]
+    line = {
+        "type": "subscription",
+        "proration": False,
+        "period": {"start": _seconds(invoice.start), "end": _seconds(invoice.end)},
+    }
+    return {
+        **document,
+        "payment_intent": invoice.payment.id if invoice.payment else None,
+        "subscription": purchase.subscription_id,
+        "subscription_details": {"metadata": _metadata(purchase)},
+        "lines": {"data": [line]},
+    }
+
+
+def older_subscription_json(purchase: "Purchase") -> dict[str, Any]:
+    """A subscription whose period stands on itself."""
+    document = subscription_json(purchase)
+    return {**document, "items": {"data": [{}]}, "current_period_end": _seconds(purchase.invoices[-1].end)}
+
+
 def _payment_status(purchase: "Purchase") -> str:
-    if purchase.invoices:
-        return "paid" if purchase.invoices[0].amount else "no_payment_required"
-    paid = purchase.payment is not None and purchase.payment.paid_at is not None
-    return "paid" if paid else "unpaid"
+    if purchase.invoices and not purchase.invoices[0].amount:
+        return "no_payment_required"
+    first = purchase.invoices[0] if purchase.invoices else purchase.payment
+    return "unpaid" if first is None or first.paid_at is None else "paid"
 
 
 def _metadata(purchase: "Purchase") -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """What people do: customers, strangers, operators. Each act draws who; False: it is not possible now."""
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -13,8 +13,8 @@ from paywall_core.use_cases.request_restore import RequestRestoreCommand
 from paywall_core.use_cases.start_checkout import StartCheckoutCommand
 
 from .process import TOKENS, Process
+from .records import Purchase
 from .simulation import Customer, Simulation
-from .stripe import Purchase
 from .truth import outermost_end
 
 STRANGER: Final = 666
@@ -23,6 +23,7 @@ STRANGER: Final = 666
 OPERATOR: Final = Operator(by="anna", why="the simulation says so")
 _MODES: Final = {"basic": "one_time", "life": "one_time", "monthly": "subscription"}
 _MOST_ORDERS: Final = 3
+TRIAL_DAYS: Final = (1, 3, 7)
 
 
 def buy(sim: Simulation) -> bool:
@@ -32,7 +33,7 @@ def buy(sim: Simulation) -> bool:
     process = sim.any_process()
     if len(customer.orders) >= _MOST_ORDERS:
         return False
-    sim.attempt(process, f"customer {customer.number} buys {plan}", _bought(sim, process, customer, plan))
+    sim.attempt(process, f"customer {customer.number} buys {plan}", bought(sim, process, customer, plan))
     return True
 
 
@@ -40,10 +41,11 @@ def buy_calmly(sim: Simulation, customer: Customer) -> None:
     """A purchase that is begun before anything goes wrong."""
     plan = sim.choice.choice(("basic", "life", "monthly", "monthly"))
     sim.tell(f"customer {customer.number} stands before Stripe's page: {plan}")
-    sim.calm(lambda process: _bought(sim, process, customer, plan))
+    sim.calm(lambda process: bought(sim, process, customer, plan))
 
 
-async def _bought(sim: Simulation, process: Process, customer: Customer, plan: str) -> None:
+async def bought(sim: Simulation, process: Process, customer: Customer, plan: str) -> None:
+    """A purchase begun: the customer stands before Stripe's page, and this order is the last of theirs."""
     command = StartCheckoutCommand(
         mode=_MODES[plan],
         plan=plan,
@@ -61,7 +63,8 @@ def pay(sim: Simulation) -> bool:
     open_ones = [purchase for purchase in known(sim) if purchase.status == "open"]
     if open_ones:
         purchase, draw = sim.choice.choice(open_ones), sim.choice.random()
-        sim.stripe.pay(purchase, is_delayed=draw < 0.2, is_trial=draw > 0.85)
+        trial = timedelta(sim.choice.choice(TRIAL_DAYS)) if draw > 0.85 else None
+        sim.stripe.pay(purchase, is_delayed=draw < 0.2, trial=trial)
         sim.tell(f"paid at Stripe: {purchase.session_id}")
     return bool(open_ones)
 
@@ -70,11 +73,12 @@ def poll(sim: Simulation) -> bool:
     """The success page asks how its session stands."""
     if purchases := known(sim):
         purchase, process = sim.choice.choice(purchases), sim.any_process()
-        sim.attempt(process, f"success page asks about {purchase.session_id}", _polled(sim, process, purchase))
+        sim.attempt(process, f"success page asks about {purchase.session_id}", polled(sim, process, purchase))
     return bool(purchases)
 
 
-async def _polled(sim: Simulation, process: Process, purchase: Purchase) -> None:
+async def polled(sim: Simulation, process: Process, purchase: Purchase) -> None:
+    """The success page's question; the customer sees the link in its answer."""
     status = await process.session_status(purchase.session_id)
     process.check_alive()
     if status.activation_link is not None:
@@ -120,9 +124,13 @@ async def redeemed(sim: Simulation, process: Process, user: int, link: str) -> N
 def ask_code(sim: Simulation) -> bool:
     """A customer asks for a one-time code."""
     customer, process = sim.choice.choice(sim.customers), sim.any_process()
-    work = process.request_restore(RequestRestoreCommand(email=customer.email.upper()))
-    sim.attempt(process, f"customer {customer.number} asks for a code", work)
+    sim.attempt(process, f"customer {customer.number} asks for a code", asked_code(process, customer))
     return True
+
+
+async def asked_code(process: Process, customer: Customer) -> None:
+    """A customer's question for a code."""
+    await process.request_restore(RequestRestoreCommand(email=customer.email.upper()))
 
 
 def give_code(sim: Simulation) -> bool:
@@ -233,6 +241,19 @@ async def operated(sim: Simulation, process: Process, purchase: Purchase, what: 
         claims.speaking -= 1
         muddled, claims.muddled = claims.muddled, claims.muddled and claims.speaking > 0
     claims.word = None if muddled else said
+
+
+async def swept(process: Process) -> None:
+    """The sweep's round: what has lapsed is recorded, what need not wait is sent."""
+    while await process.sweep():
+        process.check_alive()
+    while await process.hasten():
+        process.check_alive()
+
+
+async def worked(process: Process) -> None:
+    """A round of the worker's."""
+    await process.work()
 
 
 def known(sim: Simulation) -> list[Purchase]:

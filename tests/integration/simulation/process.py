@@ -5,15 +5,13 @@ tasks has any effect any more, however it unwinds.
 """
 
 import asyncio
-import random
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import event
-
 from adapters.db.database import Database
+from adapters.db.pool import SqlitePool
 from paywall_core.access_token import AccessTokens
 from paywall_core.activation_link import ActivationLinks
 from paywall_core.effects import NoticeKind
@@ -44,7 +42,7 @@ from paywall_core.use_cases.start_checkout import StartCheckout
 from paywall_core.use_cases.sweep_lapsed import SweepLapsed
 
 from .faults import Fault, Faults
-from .loop import OWNER, SimulatedLoop
+from .loop import OWNER
 from .sqlite import ProcessDied, SimulatedConnection, disk_error
 
 LEASED_AT: Final[ContextVar[float]] = ContextVar("leased_at")
@@ -60,37 +58,20 @@ _POLICY: Final = RetryPolicy()
 
 
 class Site:
-    """One place where a process runs, again and again: a database that stays open between histories.
-
-    SQLAlchemy compiles a statement once for an engine; a fresh engine for each history would do nothing else.
-    """
+    """One place where a process runs, again and again: what it has open is gone when the next one comes."""
 
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
-        self.database = Database(f"sqlite+aiosqlite:///{path}")
         self.host: Process | None = None
         self.path = path
         self._open: list[SimulatedConnection] = []
-        engine = self.database._engine.sync_engine
-        event.listen(engine, "do_connect", self._replace_driver)
 
-    def occupy(self, host: "Process") -> None:
-        """From now on connections belong to this process; those of the one before it are gone."""
+    def occupy(self, host: "Process") -> Database:
+        """From now on connections belong to this process; its database, with nothing open."""
         self.abandon()
         self.host = host
-        self.database._engine.sync_engine.dispose(close=False)
-
-    def warm_up(self) -> None:
-        """Connect once: what SQLAlchemy asks of a new engine's first connection, it asks before any history."""
-        loop = SimulatedLoop(random.Random(0))  # noqa: S311  - nothing is drawn
-        process = Process(self, 0, faults=Faults.none(), now=loop.time)
-        loop.finish(self._connect_once(), process.name)
-        self.abandon()
-        loop.close()
-
-    async def _connect_once(self) -> None:
-        async with self.database.unit_of_work():
-            pass
+        pool = SqlitePool(str(self.path), connect=self._connect)
+        return Database(f"sqlite+aiosqlite:///{self.path}", pool=pool)
 
     def abandon(self) -> None:
         """Drop all connections, as a killed process does."""
@@ -98,13 +79,11 @@ class Site:
             connection.abandon()
         self._open.clear()
 
-    def _replace_driver(self, _dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
-        parameters["async_creator_fn"] = self._connect
-
-    def _connect(self, *_arguments: Any, **_parameters: Any) -> SimulatedConnection:
+    async def _connect(self) -> SimulatedConnection:
         if self.host is None or OWNER.get() != self.host.name:
             raise ProcessDied  # what is left of the process before this one
         connection = SimulatedConnection(self.path, self.host)
+        await connection
         self._open.append(connection)
         return connection
 
@@ -142,15 +121,14 @@ class Process:
         self.is_alive = True
         self._faults = faults
         self._now = now
-        site.occupy(self)
+        self.database = site.occupy(self)
 
     def wire(self, outside: Outside, *, clock: Clock, plans: PlanCatalogue, seed: int) -> None:
         """Put the use cases together, as the container does."""
-        database = self.site.database
+        database = self.database
         unit_of_work, directory = database.unit_of_work, database.directory
         gateway, randomness = outside.gateway, SeededRandomness(seed)
         common: dict[str, Any] = {"unit_of_work": unit_of_work, "clock": clock}
-        self.database = database
         self.start_checkout = StartCheckout(
             **common, gateway=gateway, plans=plans, randomness=randomness, locales=LOCALES
         )

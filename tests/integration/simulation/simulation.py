@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy.exc import SQLAlchemyError
-
+from adapters.db.connection import DATABASE_ERRORS
 from adapters.stripe.webhook import StripeWebhook
 from paywall_core.errors import IllegalTransition, PaywallError
 from paywall_core.facts import Mode, Terms
@@ -70,8 +69,6 @@ class Machine:
         self.path = directory / "history-0.db"
         self.sites = [Site(name, self.path) for name in SITES]
         self.reset()
-        for site in self.sites:
-            site.warm_up()
 
     def reset(self) -> None:
         """An empty database with our schema: a new file, so that nothing of the history before can reach it."""
@@ -210,7 +207,7 @@ class Simulation:
         except IllegalTransition as error:
             if not what.startswith("operator"):  # an operator may ask for what the state does not allow
                 self.violation(f"{what}: {error}")
-        except (PaywallError, SQLAlchemyError, sqlite3.Error) as error:
+        except (PaywallError, *DATABASE_ERRORS) as error:
             self.tell(f"{process.name}: {what}: {type(error).__name__}: {str(error).splitlines()[0][:100]}")
         except Exception as error:  # noqa: BLE001  - whatever else it is, it is a bug, and the history tells of it
             self.violation(f"{what} crashed: {error!r}")

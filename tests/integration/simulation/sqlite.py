@@ -1,7 +1,7 @@
 """The driver without its thread: `aiosqlite` as it is, except that a statement runs at once, on the simulated loop.
 
 Before each statement others may go, and the process may die; a writer that finds the database locked waits for
-simulated time. Everything above (SQLAlchemy, the dialect, our adapter) and below (SQLite, its file, its locks) is real.
+simulated time. Everything above (our adapter and its pool) and below (SQLite, its file, its locks) is real.
 """
 
 import asyncio
@@ -42,7 +42,6 @@ class SimulatedConnection(aiosqlite.Connection):
         # In autocommit from the start, as the product's engine sets it; there is no time-out that waits for real.
         super().__init__(lambda: sqlite3.connect(path, timeout=0, isolation_level=None), iter_chunk_size=64)
         self._host = host
-        self._tx = _AtOnce()  # type: ignore[assignment]  # what SQLAlchemy puts into the thread's queue runs here
 
     def __await__(self) -> Generator[Any, None, aiosqlite.Connection]:
         return self._connect().__await__()  # no thread is started
@@ -55,8 +54,7 @@ class SimulatedConnection(aiosqlite.Connection):
         return self
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        name = getattr(fn, "__name__", "")
-        sql = args[0] if name in ("execute", "executemany") else "COMMIT" if name == "commit" else None
+        sql = args[0] if args and isinstance(args[0], str) else None  # all but a statement: roll back, close, set up
         if sql is None:
             if not self._host.is_alive:
                 raise ProcessDied
@@ -83,6 +81,12 @@ class SimulatedConnection(aiosqlite.Connection):
         self._host.after_statement(sql)
         return result
 
+    @property
+    def _conn(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise ProcessDied  # what is left of a process asks for what died with it
+        return self._connection
+
     async def close(self) -> None:
         """Close it at once."""
         self.abandon()
@@ -96,16 +100,6 @@ class SimulatedConnection(aiosqlite.Connection):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-class _AtOnce:
-    """A queue whose work is done when it is put in."""
-
-    def put_nowait(self, item: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
-        future, work = item
-        result = work()
-        if future is not None:
-            future.set_result(result)
 
 
 def disk_error(where: str) -> sqlite3.OperationalError:

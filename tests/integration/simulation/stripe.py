@@ -6,15 +6,14 @@ JSON, and go through the product's real translation.
 """
 
 import hmac
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from paywall_core.facts import Mode, Terms
+from paywall_core.facts import Terms
 
 from .objects import (
     charge_json,
@@ -22,140 +21,43 @@ from .objects import (
     intent_json,
     invoice_json,
     invoice_payment_json,
+    older_charge_json,
+    older_invoice_json,
+    older_subscription_json,
     refund_json,
     session_json,
     subscription_json,
 )
+from .records import BEGIN, KEPT, PRICE, Dispute, Invoice, Payment, Purchase, Refund, StripeEvent, Version
 
-PRICE: Final = 1900
-KEPT: Final = timedelta(days=30)
-
-
-@dataclass(kw_only=True, eq=False)
-class Refund:
-    """Money that goes back."""
-
-    id: str
-    payment: "Payment"
-    amount: int
-    status: str = "pending"
-
-
-@dataclass(kw_only=True, eq=False)
-class Dispute:
-    """A customer's bank asks, or takes the money back."""
-
-    id: str
-    payment: "Payment"
-    status: str
-
-
-@dataclass(kw_only=True, eq=False)
-class Payment:
-    """A payment intent and its one charge. `paid_at` None: the money has not come."""
-
-    purchase: "Purchase"
-    id: str
-    charge_id: str
-    amount: int
-    paid_at: datetime | None = None
-    invoice: "Invoice | None" = None
-    refunds: list[Refund] = field(default_factory=list)
-    disputes: list[Dispute] = field(default_factory=list)
-
-    @property
-    def refunded(self) -> int:
-        """What went back, or is on its way."""
-        return sum(refund.amount for refund in self.refunds if refund.status in ("pending", "succeeded"))
-
-
-@dataclass(kw_only=True, eq=False)
-class Invoice:
-    """A subscription's bill for one period."""
-
-    id: str
-    purchase: "Purchase"
-    start: datetime
-    end: datetime
-    amount: int
-    status: str = "open"
-    paid_at: datetime | None = None
-    payment: Payment | None = None
-
-
-@dataclass(kw_only=True, eq=False)
-class Purchase:
-    """A checkout session, and all that came of it. `order_id` is the product's, from the session's metadata."""
-
-    order_id: UUID
-    terms: Terms
-    session_id: str
-    email: str
-    opened_at: datetime
-    status: str = "open"
-    expiries: int = 0
-    payment: Payment | None = None  # of a one-time purchase
-    is_processing: bool = False  # a delayed method: the customer has done everything, the money has not come
-    subscription_id: str | None = None
-    subscription_status: str = "active"
-    cancel_at_period_end: bool = False
-    ended_at: datetime | None = None
-    invoices: list[Invoice] = field(default_factory=list)
-
-    @property
-    def is_subscription(self) -> bool:
-        """How it is paid."""
-        return self.terms.mode is Mode.SUBSCRIPTION
-
-    @property
-    def payments(self) -> Iterator[Payment]:
-        """All that was paid with money."""
-        if self.payment is not None and self.payment.paid_at is not None:
-            yield self.payment
-        yield from (i.payment for i in self.invoices if i.payment is not None)
-
-    @property
-    def is_live(self) -> bool:
-        """A subscription that goes on."""
-        return self.subscription_id is not None and self.ended_at is None
-
-
-@dataclass(kw_only=True, eq=False)
-class StripeEvent:
-    """One event, and what became of its delivery.
-
-    Attributes:
-        told: how often it was acknowledged.
-        is_lost: Stripe does not (or no longer) try to deliver it; it stands in the list all the same.
-        under_way: deliveries that have begun and not ended.
-    """
-
-    number: int
-    id: str
-    type: str
-    at: datetime
-    order_id: UUID
-    body: bytes
-    told: int = 0
-    is_lost: bool = False
-    under_way: int = 0
+__all__ = ["BEGIN", "Purchase", "SimulatedStripe", "StripeEvent", "sign"]
 
 
 class SimulatedStripe:
     """The account.
 
     Attributes:
+        interval: of the price of a subscription: so long is a period.
+        version: the shapes in which it tells of things.
+        lateness: how late events of a type set out.
+        latency: how long its answers take now, in seconds.
         purchases: by order id.
         events: all, oldest first.
         documents: each object as it was after each change, the newest last.
+        changed_at: when each object changed last.
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._ids = 0
+        self.interval = timedelta(days=30)
+        self.version = Version.TODAY
+        self.lateness: dict[str, timedelta] = {}
+        self.latency = 0.0
         self.purchases: dict[UUID, Purchase] = {}
         self.events: list[StripeEvent] = []
         self.documents: dict[str, list[dict[str, Any]]] = {}
+        self.changed_at: dict[str, datetime] = {}
 
     def now(self) -> datetime:
         """Stripe's clock: whole seconds."""
@@ -177,32 +79,39 @@ class SimulatedStripe:
 
     # What customers, their banks and time do.
 
-    def pay(self, purchase: Purchase, *, is_delayed: bool = False, is_trial: bool = False) -> None:
-        """The customer goes through the checkout."""
+    def pay(self, purchase: Purchase, *, is_delayed: bool = False, trial: timedelta | None = None) -> None:
+        """The customer goes through the checkout. A trial asks for no money, and so for no delayed method."""
         purchase.status = "complete"
+        purchase.is_processing = is_delayed and trial is None
         if purchase.is_subscription:
             purchase.subscription_id = self._id("sub")
             start = self.now()
-            self._bill(purchase, start, start + timedelta(days=7 if is_trial else 30), 0 if is_trial else PRICE)
-            self._tell("customer.subscription.created", purchase, subscription_json(purchase))
+            self._bill(purchase, start, start + (trial or self.interval), PRICE if trial is None else 0)
+            first = purchase.invoices[-1]
+            if not purchase.is_processing:
+                self._mark_paid(first)
+            self._tell_subscription("customer.subscription.created", purchase)
             self._tell("checkout.session.completed", purchase, session_json(purchase))
-            self.collect(purchase.invoices[-1])
+            if not purchase.is_processing:
+                self._tell_paid(first)
             return
         purchase.payment = self._payment(purchase, PRICE)
-        purchase.is_processing = is_delayed
-        if not is_delayed:
+        if not purchase.is_processing:
             purchase.payment.paid_at = self.now()
         self._keep(intent_json(purchase.payment))
         self._tell("checkout.session.completed", purchase, session_json(purchase))
 
     def settle(self, purchase: Purchase, *, is_paid: bool) -> None:
         """A delayed method's money comes, or does not."""
-        assert purchase.payment is not None
         purchase.is_processing = False
-        if is_paid:
-            purchase.payment.paid_at = self.now()
         kind = "succeeded" if is_paid else "failed"
-        self._keep(intent_json(purchase.payment))
+        if purchase.payment is not None:
+            purchase.payment.paid_at = self.now() if is_paid else None
+            self._keep(intent_json(purchase.payment))
+        elif is_paid:
+            self.collect(purchase.invoices[0])
+        else:
+            self._tell_invoice("invoice.payment_failed", purchase.invoices[0])
         self._tell(f"checkout.session.async_payment_{kind}", purchase, session_json(purchase))
 
     def expire(self, purchase: Purchase) -> None:
@@ -215,16 +124,20 @@ class SimulatedStripe:
     def renew(self, purchase: Purchase, *, is_paid: bool) -> None:
         """A period is over: the next one is billed, and paid or not."""
         last = purchase.invoices[-1]
-        self._bill(purchase, last.end, last.end + timedelta(days=30), PRICE)
+        self._bill(purchase, last.end, last.end + self.interval, PRICE)
         if is_paid:
             self.collect(purchase.invoices[-1])
         else:
             purchase.subscription_status = "past_due"
-            self._tell("invoice.payment_failed", purchase, invoice_json(purchase.invoices[-1]))
-        self._tell("customer.subscription.updated", purchase, subscription_json(purchase))
+            self._tell_invoice("invoice.payment_failed", purchase.invoices[-1])
+        self._tell_subscription("customer.subscription.updated", purchase)
 
     def collect(self, invoice: Invoice) -> None:
         """An open invoice is paid."""
+        self._mark_paid(invoice)
+        self._tell_paid(invoice)
+
+    def _mark_paid(self, invoice: Invoice) -> None:
         purchase = invoice.purchase
         invoice.status, invoice.paid_at = "paid", self.now()
         purchase.subscription_status = "active"
@@ -232,31 +145,35 @@ class SimulatedStripe:
             invoice.payment = self._payment(purchase, invoice.amount)
             invoice.payment.paid_at, invoice.payment.invoice = invoice.paid_at, invoice
             self._keep(intent_json(invoice.payment))
-        self._tell("invoice.paid", purchase, invoice_json(invoice))
-        if invoice.payment is not None:
-            self._tell("invoice_payment.paid", purchase, invoice_payment_json(invoice.payment))
+        self._keep(invoice_json(invoice))
+
+    def _tell_paid(self, invoice: Invoice) -> None:
+        self._tell_invoice("invoice.paid", invoice)
+        if invoice.payment is not None and self.version is not Version.OLDER:
+            link = invoice_payment_json(invoice.payment)
+            self._tell("invoice_payment.paid", invoice.purchase, link, about=invoice.id)
 
     def give_up(self, invoice: Invoice) -> None:
         """Nobody asks for this money any more."""
         invoice.status = "void"
-        self._tell("invoice.voided", invoice.purchase, invoice_json(invoice))
+        self._tell_invoice("invoice.voided", invoice)
 
     def plan_end(self, purchase: Purchase, *, is_planned: bool) -> None:
         """The customer cancels at the portal, or thinks better of it."""
         purchase.cancel_at_period_end = is_planned
-        self._tell("customer.subscription.updated", purchase, subscription_json(purchase))
+        self._tell_subscription("customer.subscription.updated", purchase)
 
     def end(self, purchase: Purchase) -> None:
         """The subscription is over."""
         purchase.ended_at, purchase.subscription_status = self.now(), "canceled"
-        self._tell("customer.subscription.deleted", purchase, subscription_json(purchase))
+        self._tell_subscription("customer.subscription.deleted", purchase)
 
     def refund(self, payment: Payment, amount: int, *, status: str) -> None:
         """Money goes back, in whole or in part."""
         refund = Refund(id=self._id("re"), payment=payment, amount=amount, status=status)
         payment.refunds.append(refund)
         self._tell("refund.created", payment.purchase, refund_json(refund))
-        self._tell("charge.refunded", payment.purchase, charge_json(payment))
+        self._tell("charge.refunded", payment.purchase, charge_json(payment), older_charge_json(payment))
 
     def move_refund(self, refund: Refund, status: str) -> None:
         """A refund went through, or failed."""
@@ -309,30 +226,52 @@ class SimulatedStripe:
         return f"{prefix}_{self._ids:04d}"
 
     def _keep(self, document: dict[str, Any]) -> None:
-        self.documents.setdefault(document["id"], []).append(document)
+        known = self.documents.setdefault(document["id"], [])
+        if not known or known[-1] != document:
+            known.append(document)
+            self.changed_at[document["id"]] = self.now()
 
-    def _tell(self, kind: str, purchase: Purchase, document: dict[str, Any]) -> None:
-        """Something happened: an event of it, with the object as it is now."""
+    def _tell_invoice(self, kind: str, invoice: Invoice) -> None:
+        self._tell(kind, invoice.purchase, invoice_json(invoice), older_invoice_json(invoice))
+
+    def _tell_subscription(self, kind: str, purchase: Purchase) -> None:
+        self._tell(kind, purchase, subscription_json(purchase), older_subscription_json(purchase))
+
+    def _tell(
+        self,
+        kind: str,
+        purchase: Purchase,
+        document: dict[str, Any],
+        older: dict[str, Any] | None = None,
+        *,
+        about: str | None = None,
+    ) -> None:
+        """Something happened: an event of it, with the object as it is now; `older`: as it was shaped until 2025."""
         self._keep(document)
         self._keep(session_json(purchase))
         number, at = len(self.events), self.now()
         event_id = f"evt_{number:04d}"
-        body = msgspec.json.encode(
-            {
-                "id": event_id,
-                "object": "event",
-                "type": kind,
-                "created": int(at.timestamp()),
-                "data": {"object": document},
-            }
-        )
+
+        def told_with(subject: dict[str, Any]) -> bytes:
+            created, data = int(at.timestamp()), {"object": subject}
+            return msgspec.json.encode(
+                {"id": event_id, "object": "event", "type": kind, "created": created, "data": data}
+            )
+
+        is_older = older is not None and self.version is Version.OLDER
         self.events.append(
-            StripeEvent(number=number, id=event_id, type=kind, at=at, order_id=purchase.order_id, body=body)
+            StripeEvent(
+                number=number,
+                id=event_id,
+                type=kind,
+                at=at,
+                order_id=purchase.order_id,
+                about=about or document["id"],
+                body=told_with(older if older and is_older else document),
+                other=told_with(older) if older and self.version is Version.BOTH else None,
+                not_before=at + self.lateness[kind] if kind in self.lateness else None,
+            )
         )
-
-
-BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
-"""When a history begins."""
 
 
 def sign(body: bytes, at: int, secret: bytes = b"whsec_simulation") -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from .stripe import Invoice, Payment, Purchase
+from .records import Invoice, Payment, Purchase
 
 FOREVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
 FIRST_GUESS: Final = timedelta(hours=48)

@@ -4,17 +4,19 @@ Whoever acts is known by a context variable, so that the product's own `Database
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
-from sqlalchemy.util import await_only
+import pytest
+
+from adapters.db.connection import Connection, PostgresConnection, SqliteConnection
+from adapters.db.statements import Statement
 
 COMMIT: Final = "COMMIT"
 _BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
+_BEGIN: Final = "BEGIN"  # PostgreSQL's, which sees and holds nothing yet
 
 Pause: TypeAlias = Callable[["Actor"], bool]
 
@@ -78,7 +80,7 @@ class Actor:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def reach(self, statement: str) -> None:
+    async def reach(self, statement: str, *, in_transaction: bool) -> None:
         """A point: wait here if that is wanted."""
         self._waits_to_begin = False
         self.point += 1
@@ -93,7 +95,7 @@ class Actor:
         if not self.in_transaction:
             self._writes = statement == _BEGIN_WRITING
             self._waits_to_begin = self._writes
-        self.in_transaction = True
+        self.in_transaction = in_transaction
 
     def ended_transaction(self) -> None:
         """It was committed, or taken back."""
@@ -106,30 +108,42 @@ _acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
 @contextmanager
 def stoppable() -> Iterator[None]:
     """While this lasts, actors stop where they are told to."""
-
-    def before_statement(
-        _connection: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any, _many: bool
-    ) -> None:
-        actor = _acting.get()
-        if actor is not None:
-            await_only(actor.reach(statement))
-
-    def before_commit(_connection: Any) -> None:
-        actor = _acting.get()
-        if actor is not None:
-            await_only(actor.reach(COMMIT))
-            actor.ended_transaction()
-
-    def on_rollback(_connection: Any) -> None:
-        actor = _acting.get()
-        if actor is not None:
-            actor.ended_transaction()
-
-    listeners = (("before_cursor_execute", before_statement), ("commit", before_commit), ("rollback", on_rollback))
-    for name, listener in listeners:
-        event.listen(Engine, name, listener)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in (SqliteConnection, PostgresConnection):
+            for name in ("all", "first", "change", "each", "run"):
+                if name in vars(kind) and (kind, name) not in _MADE_OF_OTHERS:
+                    patch.setattr(kind, name, _stopping(vars(kind)[name]))
+            patch.setattr(kind, "rollback", _ending(kind.rollback))
         yield
-    finally:
-        for name, listener in listeners:
-            event.remove(Engine, name, listener)
+
+
+_MADE_OF_OTHERS: Final = {(SqliteConnection, "first")}  # it reads all
+
+
+def _stopping(execute: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def stop(connection: Connection, what: Statement | str, *rest: Any) -> Any:
+        actor, text = _acting.get(), what if isinstance(what, str) else what.on(connection.dialect).sql
+        if actor is None or text == _BEGIN or _is_done_one_by_one(connection, what, rest):
+            return await execute(connection, what, *rest)
+        await actor.reach(text, in_transaction=not connection.is_clean)
+        if text == COMMIT:
+            actor.ended_transaction()
+        return await execute(connection, what, *rest)
+
+    return stop
+
+
+def _is_done_one_by_one(connection: Connection, what: Statement | str, rest: Sequence[Any]) -> bool:
+    """On SQLite many rows that give rows are as many statements."""
+    many = bool(rest) and isinstance(rest[0], list)
+    return many and connection.dialect == "sqlite" and isinstance(what, Statement) and what.on("sqlite").gives_rows
+
+
+def _ending(rollback: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    async def end(connection: Connection) -> None:
+        actor = _acting.get()
+        if actor is not None:
+            actor.ended_transaction()
+        await rollback(connection)
+
+    return end

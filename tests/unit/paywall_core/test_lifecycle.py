@@ -29,10 +29,10 @@ payment_succeeded      TER    TER    AER    TAER   TAER
 payment_failed         P      T      A      PE     R
 payment_linked         P      TER    AER    ER     TAER
 refund_made            P      TER    AER    ER     R
-refund_failed          P      T      A      E      TAER
+refund_failed          P      T      A      TAE    TAER
 dispute_opened         P      TER    AER    ER     R
 dispute_lost           P      TER    AER    ER     R
-dispute_ended_well     P      T      A      E      TAER
+dispute_ended_well     P      T      A      TAE    TAER
 subscription_updated   P      T      A      E      R
 subscription_ended     P      TER    AER    E      R
 token_redeemed         -      A      A      -      -

@@ -53,6 +53,14 @@ def test_one_time_payment_reaches_for_its_days() -> None:
     assert entitlement.first_paid_at == START
 
 
+@pytest.mark.parametrize("linked", [(), (PaymentLinked(payment_intent_id="pi_1", payment_id="in_1"),)])
+def test_invoice_of_a_one_time_purchase_saves_nothing_from_its_refund(linked: tuple[PaymentLinked, ...]) -> None:
+    """Stripe writes one if it is told to, and says which payment paid it; the money is the same, and it went back."""
+    facts = learn(ONE_TIME, BOUGHT, refund(1500), *linked)
+    assert is_void(facts, "pi_1")
+    assert entitlement_of(facts).access_until is None
+
+
 def test_payment_for_life_never_ends() -> None:
     """Without days a one-time payment is for life."""
     assert entitlement_of(learn(FOR_LIFE, BOUGHT)).access_until == FOREVER

@@ -101,7 +101,7 @@ def access_calls(d: HttpDependencies, limiter: Limiter) -> list[HTTPRouteHandler
     public = post(
         "/api/access/activate",
         status_code=200,
-        middleware=limiter.group("activation", d.rate_limits.activation),
+        middleware=limiter.middleware("activation", d.rate_limits.activation),
         **_activation("activateAccess", "access", "rate_limited"),
     )
     bots = post(

@@ -136,6 +136,23 @@ _PORTAL: Final = described(
 )
 
 
+async def take_event(d: HttpDependencies, body: bytes, signature: str) -> WebhookAnswer:
+    """Record an event of Stripe's; what is answered comes after the commit.
+
+    Raises:
+        InvalidSignature, InvalidPayload: it is none; nothing was stored.
+    """
+    notification = d.webhook.read(body, signature, now=d.clock.now())
+    log = _log.bind(event_id=notification.event_id, event_type=notification.event_type)
+    try:
+        recorded = await d.record_payment(notification)
+    except Exception:
+        log.warning("webhook.failed")  # the error itself is logged where it becomes a 500
+        raise
+    log.info("webhook.recorded", duplicate=recorded.duplicate, parked=recorded.parked, order_id=recorded.order_id)
+    return WebhookAnswer(received=True, duplicate=recorded.duplicate)
+
+
 def payment_calls(d: HttpDependencies, limiter: Limiter) -> list[HTTPRouteHandler]:
     """The calls about payments."""
     limits = d.rate_limits
@@ -143,7 +160,7 @@ def payment_calls(d: HttpDependencies, limiter: Limiter) -> list[HTTPRouteHandle
     @post(
         "/api/payment/checkout-session",
         status_code=200,
-        middleware=limiter.group("checkout", limits.checkout),
+        middleware=limiter.middleware("checkout", limits.checkout),
         **_CHECKOUT,
     )
     async def checkout(data: JSONBody[CheckoutBody]) -> CheckoutAnswer:
@@ -164,17 +181,9 @@ def payment_calls(d: HttpDependencies, limiter: Limiter) -> list[HTTPRouteHandle
     @post("/api/stripe/webhook", status_code=200, request_max_body_size=WEBHOOK_MAX_BYTES, **_WEBHOOK)
     async def webhook(request: Request[Any, Any, Any]) -> WebhookAnswer:
         signature = request.headers.get("stripe-signature", "")
-        notification = d.webhook.read(await request.body(), signature, now=d.clock.now())
-        log = _log.bind(event_id=notification.event_id, event_type=notification.event_type)
-        try:
-            recorded = await d.record_payment(notification)
-        except Exception:
-            log.warning("webhook.failed")  # the error itself is logged where it becomes a 500
-            raise
-        log.info("webhook.recorded", duplicate=recorded.duplicate, parked=recorded.parked, order_id=recorded.order_id)
-        return WebhookAnswer(received=True, duplicate=recorded.duplicate)
+        return await take_event(d, await request.body(), signature)
 
-    @get("/api/payment/session-status", middleware=limiter.group("status", limits.status), **_SESSION_STATUS)
+    @get("/api/payment/session-status", middleware=limiter.middleware("status", limits.status), **_SESSION_STATUS)
     async def session_status(request: Request[Any, Any, Any]) -> SessionStatusAnswer:
         asked, _ = read_parameters(request.scope["query_string"], SessionStatusQuery)
         status = await d.session_status(asked.session_id)
@@ -188,7 +197,7 @@ def payment_calls(d: HttpDependencies, limiter: Limiter) -> list[HTTPRouteHandle
     @post(
         "/api/payment/customer-portal",
         status_code=200,
-        middleware=limiter.group("restore", limits.restore),
+        middleware=limiter.middleware("restore", limits.restore),
         **_PORTAL,
     )
     async def portal(data: JSONBody[PortalBody]) -> PortalAnswer:

@@ -69,7 +69,7 @@ def _confirm(operation_id: str, tag: str, *problems: str) -> dict[str, Any]:
 
 def restore_calls(d: HttpDependencies, limiter: Limiter) -> list[HTTPRouteHandler]:
     """The calls about getting access back. Each address of e-mail has limits of its own, in the core."""
-    limit = limiter.group("restore", d.rate_limits.restore)
+    limit = limiter.middleware("restore", d.rate_limits.restore)
     only_the_bot = internal_only(d.internal_tokens)
 
     @post(

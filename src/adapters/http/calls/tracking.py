@@ -87,7 +87,7 @@ _BEACON: Final = described(
 
 def tracking_calls(d: HttpDependencies, limiter: Limiter, callers: Callers) -> list[HTTPRouteHandler]:
     """The calls about tracking. Nothing here decides about access."""
-    limit = limiter.group("tracking", d.rate_limits.tracking)
+    limit = limiter.middleware("tracking", d.rate_limits.tracking)
 
     @get("/api/tracking/meta-event", middleware=limit, **_META)
     async def meta(request: Request[Any, Any, Any]) -> StatusAnswer:
@@ -126,6 +126,6 @@ def _step(asked: FunnelBody | FunnelQuery, params: Mapping[str, str]) -> TrackFu
 
 def _own(request: Request[Any, Any, Any], callers: Callers) -> tuple[str | None, str | None]:
     """The request's own address and user agent."""
-    address = callers.address(request)
+    address = callers.address(request.scope)
     agent = "".join(character for character in request.headers.get("user-agent", "") if character.isprintable())
     return None if address is None else str(address), agent[:_MAX_OWN_AGENT] or None

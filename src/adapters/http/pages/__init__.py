@@ -29,9 +29,9 @@ def page_routes(dependencies: HttpDependencies, *, limiter: Limiter) -> list[Rou
         Router(
             "/pay",
             route_handlers=[
-                *_pay(PayPage(dependencies, renderer), limiter.group("checkout", limits.checkout)),
-                *_outcome(OutcomePages(dependencies, renderer), limiter.group("status", limits.status)),
-                *_restore(RestorePage(dependencies, renderer), limiter.group("restore", limits.restore)),
+                *_pay(PayPage(dependencies, renderer), limiter.middleware("checkout", limits.checkout)),
+                *_outcome(OutcomePages(dependencies, renderer), limiter.middleware("status", limits.status)),
+                *_restore(RestorePage(dependencies, renderer), limiter.middleware("restore", limits.restore)),
             ],
             exception_handlers={TooManyRequestsException: trouble.too_many, Exception: trouble.broken},
             include_in_schema=False,

@@ -121,6 +121,27 @@ async def test_mail_of_a_rotated_token_is_skipped(world: World) -> None:
     assert world.store.outbox[0].error == "the token was rotated"
 
 
+async def test_clock_that_runs_ahead_talks_nobody_out_of_the_way_in(world: World) -> None:
+    """It thinks that access is over; as long as that is not on record, the mail and the button go out."""
+    await world.buy(clickid="")
+    world.clock.advance(31 * DAY)
+    await world.deliver_all()
+    assert links(world) == [DeliveryStatus.DELIVERED, DeliveryStatus.DELIVERED]
+
+
+async def test_way_into_what_is_on_record_as_over_is_not_sent(world: World) -> None:
+    """Set right, the clock brings it back."""
+    await world.buy(clickid="")
+    world.clock.advance(31 * DAY)
+    assert await world.sweep() == 1
+    await world.deliver_all()
+    assert links(world) == [DeliveryStatus.SKIPPED, DeliveryStatus.SKIPPED]
+    world.clock.advance(-30 * DAY)
+    assert await world.sweep() == 1
+    await world.deliver_all()
+    assert links(world) == [DeliveryStatus.DELIVERED, DeliveryStatus.DELIVERED]
+
+
 async def test_whatever_goes_out_has_the_key_of_its_row(world: World) -> None:
     """By it the far side tells a repeat, and a log the two halves of a delivery."""
     await world.buy()

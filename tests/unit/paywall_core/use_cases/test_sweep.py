@@ -93,6 +93,30 @@ async def test_wrong_clock_stops_the_sweep_and_set_right_it_goes_on(world: World
     assert await sweep(world).census() == LapseCensus(lapsed=0, live=200)
 
 
+async def test_what_was_recorded_as_over_too_soon_is_good_again(world: World) -> None:
+    """A clock ran ahead, and the sweep believed it: once it is right, the next one takes that back, in batches too."""
+    await buy(world, 3)
+    world.clock.advance(31 * DAY)
+    assert [await world.sweep() for _ in range(3)] == [2, 1, 0]
+    assert states(world) == {State.EXPIRED}
+    world.clock.advance(-30 * DAY)
+    assert [await world.sweep() for _ in range(3)] == [2, 1, 0]
+    assert states(world) == {State.TOKEN_ISSUED}
+    assert {entry.cause for history in world.store.tables.history.values() for entry in history[-1:]} == {"sweep"}
+
+
+async def test_batch_is_one_for_what_is_over_and_what_is_not(world: World) -> None:
+    """No more orders are locked at once than it says."""
+    await buy(world, 1)
+    world.clock.advance(31 * DAY)
+    assert await sweep(world)() == 1
+    world.clock.advance(-45 * DAY)
+    await buy(world, 2)
+    world.clock.advance(30 * DAY)
+    assert [await sweep(world, batch_size=2)() for _ in range(3)] == [2, 1, 0]
+    assert sorted(order.state for order in world.store.tables.orders.values()) == ["expired", "expired", "token_issued"]
+
+
 async def test_share_stops_it_where_few_have_access(world: World) -> None:
     """Three of twenty is more than a tenth, two are not."""
     await buy(world, 2)

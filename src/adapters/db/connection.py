@@ -1,0 +1,143 @@
+"""A connection in use: statements in, rows out. One class for each driver; neither knows a table."""
+
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+import aiosqlite
+import asyncpg
+
+from adapters.db.statements import Row, Statement, Values
+
+_NOTHING: Final[Mapping[str, object]] = {}
+
+DATABASE_ERRORS: Final = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+"""What a database that is away, or fails, raises; what takes too long is an `OSError`, too."""
+
+
+class Connection(ABC):
+    """One of a pool's connections, as long as somebody has it.
+
+    Attributes:
+        dialect: `sqlite` or `postgresql`.
+        raw: the driver's own.
+        is_clean: no transaction is open, and none may be: whoever was cancelled in the middle cannot know.
+    """
+
+    dialect: ClassVar[str]
+
+    def __init__(self, raw: Any) -> None:
+        self.raw = raw
+        self.is_clean = True
+
+    @abstractmethod
+    async def all(self, statement: Statement, values: Values = _NOTHING) -> list[Row]:
+        """All rows that the statement gives."""
+
+    @abstractmethod
+    async def first(self, statement: Statement, values: Values = _NOTHING) -> Row | None:
+        """The first of them, or None."""
+
+    @abstractmethod
+    async def change(self, statement: Statement, values: Values = _NOTHING) -> int:
+        """Execute what gives no rows; how many rows it touched."""
+
+    @abstractmethod
+    async def each(self, statement: Statement, many: Sequence[Values]) -> list[Row]:
+        """Execute it once for each of these, in their order; the rows that it gives."""
+
+    @abstractmethod
+    async def run(self, sql: str) -> None:
+        """Execute a text as it is."""
+
+    async def begin(self, how: str) -> None:
+        """Begin a transaction by this text."""
+        self.is_clean = False
+        await self.run(how)
+
+    async def commit(self) -> None:
+        """Make it durable."""
+        await self.run("COMMIT")
+        self.is_clean = True
+
+    async def rollback(self) -> None:
+        """Take it back, if there is one."""
+        await self.run("ROLLBACK")
+        self.is_clean = True
+
+
+class SqliteConnection(Connection):
+    """On `aiosqlite`: each call is one trip to the connection's thread."""
+
+    dialect = "sqlite"
+    raw: aiosqlite.Connection
+
+    async def all(self, statement: Statement, values: Values = _NOTHING) -> list[Row]:
+        """All rows."""
+        written = statement.on("sqlite")
+        found = await self.raw.execute_fetchall(written.sql, written.arguments(values))
+        return [written.row(raw) for raw in found]
+
+    async def first(self, statement: Statement, values: Values = _NOTHING) -> Row | None:
+        """The first row. They are all read: a cursor that is left open would hold the file."""
+        rows = await self.all(statement, values)
+        return rows[0] if rows else None
+
+    async def change(self, statement: Statement, values: Values = _NOTHING) -> int:
+        """How many rows it touched."""
+        written = statement.on("sqlite")
+        return (await self.raw.execute(written.sql, written.arguments(values))).rowcount
+
+    async def each(self, statement: Statement, many: Sequence[Values]) -> list[Row]:
+        """One after another."""
+        written = statement.on("sqlite")
+        if not written.gives_rows:
+            await self.raw.executemany(written.sql, [written.arguments(values) for values in many])
+            return []
+        return [row for values in many for row in await self.all(statement, values)]
+
+    async def run(self, sql: str) -> None:
+        """A text."""
+        await self.raw.execute(sql)
+
+    async def rollback(self) -> None:
+        """Take it back. By a call of its own: the driver says nothing of a transaction that is over already."""
+        await self.raw.rollback()
+        self.is_clean = True
+
+
+class PostgresConnection(Connection):
+    """On `asyncpg`, which prepares each text once for each of its connections."""
+
+    dialect = "postgresql"
+
+    async def all(self, statement: Statement, values: Values = _NOTHING) -> list[Row]:
+        """All rows."""
+        written = statement.on("postgresql")
+        return [written.row(raw) for raw in await self.raw.fetch(written.sql, *written.arguments(values))]
+
+    async def first(self, statement: Statement, values: Values = _NOTHING) -> Row | None:
+        """The first row."""
+        written = statement.on("postgresql")
+        raw = await self.raw.fetchrow(written.sql, *written.arguments(values))
+        return None if raw is None else written.row(raw)
+
+    async def change(self, statement: Statement, values: Values = _NOTHING) -> int:
+        """How many rows it touched: the last word of what the server says of it."""
+        written = statement.on("postgresql")
+        tag: str = await self.raw.execute(written.sql, *written.arguments(values))
+        return int(tag.rsplit(" ", 1)[-1])
+
+    async def each(self, statement: Statement, many: Sequence[Values]) -> list[Row]:
+        """All in one trip."""
+        written = statement.on("postgresql")
+        arguments = [written.arguments(values) for values in many]
+        if not written.gives_rows:
+            await self.raw.executemany(written.sql, arguments)
+            return []
+        return [written.row(raw) for raw in await self.raw.fetchmany(written.sql, arguments)]
+
+    async def run(self, sql: str) -> None:
+        """A text."""
+        await self.raw.execute(sql)

@@ -1,0 +1,166 @@
+"""Statements: written by SQLAlchemy Core, and worked out once for each database into the text that its driver takes.
+
+SQLAlchemy knows both dialects, the types and what may be left out; what it does anew at each execution (build, look up,
+adapt) costs more than the statement itself. Here that is done at the first use. Nothing is executed here.
+"""
+
+import json
+from collections import namedtuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias, cast
+
+from sqlalchemy import (
+    ARRAY,
+    ClauseElement,
+    ColumnElement,
+    Dialect,
+    Executable,
+    String,
+    Table,
+    TableValuedAlias,
+    Text,
+    TypeDecorator,
+    any_,
+    bindparam,
+    column,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import asyncpg as postgresql_dialect
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import aiosqlite as sqlite_dialect
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
+
+Row: TypeAlias = Any
+"""A named tuple of what a statement gives; its names are those of the columns."""
+
+Values: TypeAlias = Mapping[str, object]
+_Convert: TypeAlias = Callable[[Any], Any] | None
+
+DIALECTS: Final[Mapping[str, Dialect]] = {
+    "sqlite": sqlite_dialect.dialect(paramstyle="qmark"),
+    "postgresql": postgresql_dialect.dialect(paramstyle="numeric_dollar"),  # type: ignore[no-untyped-call]  # its own
+}
+
+
+class Statement:
+    """One statement on either database.
+
+    Args:
+        clause: what SQLAlchemy Core wrote; or what writes it, given the dialect's name. Its `bindparam`s are the values
+            that an execution gives; literals in it stay what they are. A list is asked for by `among`.
+        columns: of an INSERT or UPDATE without values of its own, the columns that an execution gives.
+    """
+
+    def __init__(
+        self, clause: Executable | Callable[[str], Executable], *, columns: Collection[str] | None = None
+    ) -> None:
+        self._clause = clause
+        self._columns = None if columns is None else list(columns)
+        self._written: dict[str, Written] = {}
+
+    def on(self, dialect: str) -> "Written":
+        """As this database's driver takes it."""
+        written = self._written.get(dialect)
+        if written is None:
+            clause = self._clause(dialect) if callable(self._clause) else self._clause
+            written = self._written[dialect] = Written(clause, DIALECTS[dialect], self._columns)
+        return written
+
+
+class Written:
+    """A statement's text, the order of its values, and what its columns become.
+
+    Attributes:
+        sql: the text.
+        gives_rows: it has columns to give.
+    """
+
+    def __init__(self, clause: Executable, dialect: Dialect, columns: list[str] | None) -> None:
+        compiled: SQLCompiler = cast("ClauseElement", clause).compile(  # type: ignore[assignment]  # DDL is never given
+            dialect=dialect, column_keys=columns
+        )
+        self.sql = compiled.string
+        self._values: list[tuple[str, bool, object, _Convert]] = []
+        for name in compiled.positiontup or ():
+            bind = compiled.binds[name]
+            convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            fixed = None if bind.required else bind.effective_value
+            self._values.append((name, bind.required, fixed if convert is None else convert(fixed), convert))
+        given = list(getattr(clause, "exported_columns", ()))
+        self.gives_rows = bool(given)
+        names = [column.key or "" for column in given]
+        self._row: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024  - names come later
+        converts = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in given]
+        self._converts: list[tuple[int, Callable[[Any], Any]]] = [
+            (place, convert) for place, convert in enumerate(converts) if convert is not None
+        ]
+
+    def arguments(self, values: Values) -> list[object]:
+        """The values in the order of the text, as the driver takes them.
+
+        Raises:
+            KeyError: one is missing.
+        """
+        return [
+            (values[name] if convert is None else convert(values[name])) if required or name in values else fixed
+            for name, required, fixed, convert in self._values
+        ]
+
+    def row(self, raw: Iterable[Any]) -> Row:
+        """A row of the driver's as the core's values."""
+        if not self._converts:
+            return self._row._make(raw)
+        row = list(raw)
+        for place, convert in self._converts:
+            if row[place] is not None:
+                row[place] = convert(row[place])
+        return self._row._make(row)
+
+
+class Several(TypeDecorator[Sequence[Any]]):
+    """A list as one value, so that the statement's text is the same however long it is: an array, or JSON on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, item: TypeEngine[Any]) -> None:
+        super().__init__()
+        self.item = item
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """An array where there are arrays."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(Text())
+        # Not of the column's own length: a cast to that would cut what is too long, and find what was not asked for.
+        return dialect.type_descriptor(ARRAY(Text() if isinstance(self.item, String) else self.item))
+
+    def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> Any:
+        """Each item as its own type has it."""
+        convert = self.item.dialect_impl(dialect).bind_processor(dialect)
+        items = [item if convert is None else convert(item) for item in value or ()]
+        return json.dumps(items) if dialect.name == "sqlite" else items
+
+
+def each_of(dialect: str, like: ColumnElement[Any], name: str) -> TableValuedAlias:
+    """The list that an execution gives under this name as a table, its one column `value` of the type of `like`."""
+    items = bindparam(name, type_=Several(like.type))
+    table = column("value", like.type)
+    if dialect == "sqlite":
+        return func.json_each(items).table_valued(table)
+    return func.unnest(items).table_valued(table).render_derived()
+
+
+def among(dialect: str, wanted: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Whether a column is one of the list that an execution gives under this name."""
+    items = bindparam(name, type_=Several(wanted.type))
+    if dialect == "sqlite":
+        return wanted.in_(select(func.json_each(items).table_valued("value").c.value))
+    return wanted == any_(items)
+
+
+def insert_into(dialect: str, table: Table) -> Any:
+    """An INSERT that knows ON CONFLICT; both dialects write it alike, and SQLAlchemy has one for each."""
+    return postgresql_insert(table) if dialect == "postgresql" else sqlite_insert(table)

@@ -1,0 +1,137 @@
+"""Connections that are kept: whose they are, how many, and what becomes of one that is not fit any more."""
+
+import asyncio
+import sqlite3
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+from adapters.db import pool as pools
+from adapters.db.database import Database
+from adapters.db.pool import PostgresPool, SqlitePool, open_pool
+from adapters.db.statements import Statement
+
+from .samples import add, place
+
+SLOW = {
+    "sqlite": text(
+        "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n LIMIT 1 OFFSET 3000000"
+    ),
+    "postgresql": text("SELECT pg_sleep(0.5)"),
+}
+
+
+async def test_connection_that_came_back_is_taken_again(database: Database) -> None:
+    """One after another needs one."""
+    async with database.pool.reading() as first:
+        raw = getattr(first.raw, "_con", first.raw)
+    async with database.pool.reading() as second:
+        assert getattr(second.raw, "_con", second.raw) is raw
+
+
+async def test_who_waits_too_long_for_a_connection_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the next one gets it when it comes back."""
+    monkeypatch.setattr(pools, "_WAIT_SECONDS", 0.05)
+    held = [await database.pool.acquire() for _ in range(10 if isinstance(database.pool, SqlitePool) else 20)]
+    with pytest.raises(TimeoutError):
+        await database.pool.acquire()
+    await database.pool.release(held.pop())
+    held.append(await database.pool.acquire())
+    for connection in held:
+        await database.pool.release(connection)
+
+
+async def test_who_was_cancelled_while_it_began_holds_no_lock(database: Database) -> None:
+    """On SQLite the driver's thread gets the write lock when nobody waits for it any more: it is given back at once."""
+    async with database.unit_of_work() as first:
+        second = asyncio.create_task(_begin(database))
+        await asyncio.sleep(0.1)
+        second.cancel()
+        await first.orders.add(place())
+        await first.commit()
+    await asyncio.gather(second, return_exceptions=True)
+    async with asyncio.timeout(5):
+        await add(database, place())
+
+
+async def _begin(database: Database) -> None:
+    async with database.unit_of_work() as uow:
+        await uow.orders.lapse_census(place().created_at)
+
+
+async def test_who_was_cancelled_in_a_statement_leaves_nothing(database: Database) -> None:
+    """The transaction is taken back, whatever the database was just doing."""
+    order = place()
+
+    async def hang() -> None:
+        async with database.unit_of_work() as uow:
+            await uow.orders.add(order)
+            await uow._connection.all(Statement(SLOW[uow._connection.dialect]))
+
+    task = asyncio.create_task(hang())
+    await asyncio.sleep(0.15)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with asyncio.timeout(10), database.unit_of_work() as uow:
+        assert await uow.orders.get(order.id) is None
+        await uow.orders.add(order)
+        await uow.commit()
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"])
+async def test_connection_that_the_server_cut_is_opened_anew(database: Database) -> None:
+    """Whoever is in the middle is told, and nobody after."""
+    async with database.unit_of_work() as uow:
+        (row,) = await uow._connection.raw.fetch("SELECT pg_backend_pid() AS pid")
+        async with database.pool.reading() as other:
+            await other.run(f"SELECT pg_terminate_backend({row['pid']})")
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+            await uow.commit()
+    for _ in range(3):
+        await add(database, place())
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"])
+async def test_connection_that_cannot_roll_back_is_thrown_away(database: Database) -> None:
+    """A file that fails keeps nobody from opening it again."""
+    async with database.unit_of_work() as uow:
+        await uow.orders.add(place())
+        broken = uow._connection.raw
+        await broken.close()
+    await add(database, place())
+    async with database.pool.reading() as connection:
+        assert connection.raw is not broken
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"])
+async def test_failed_opening_takes_nobody_s_place(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it fails: when it works again, it works."""
+
+    async def refuse(_raw: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pools, "set_up_sqlite", refuse)
+        for _ in range(12):
+            with pytest.raises(sqlite3.OperationalError):
+                await database.pool.acquire()
+    await add(database, place())
+
+
+def test_url_s_query_goes_to_the_driver() -> None:
+    """Behind a pooler of transactions statements may not be kept: SQLAlchemy's word for it is understood."""
+    query = "prepared_statement_cache_size=0&ssl=require"
+    pool = open_pool(f"postgresql+asyncpg://paywall:s3cret@db.example:6432/paywall?{query}")
+    assert isinstance(pool, PostgresPool)
+    assert pool.arguments == {
+        "host": "db.example",
+        "port": 6432,
+        "user": "paywall",
+        "password": "s3cret",
+        "database": "paywall",
+        "statement_cache_size": 0,
+        "ssl": "require",
+    }
+    assert isinstance(open_pool("sqlite+aiosqlite:///paywall.db"), SqlitePool)

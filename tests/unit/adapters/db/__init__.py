@@ -1,0 +1,1 @@
+"""The parts of the SQL adapter that need no database."""

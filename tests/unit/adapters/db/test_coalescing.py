@@ -1,0 +1,140 @@
+"""Who asks at the same moment shares a statement; nobody is answered from one that began before."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from adapters.db.coalescing import Coalescer
+
+
+class Questions:
+    """Answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+        self.gates: list[asyncio.Future[None]] = []
+
+    async def __call__(self, questions: Sequence[str]) -> Mapping[str, str]:
+        """All but the unknown."""
+        self.asked.append(list(questions))
+        gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.gates.append(gate)
+        await gate
+        return {question: question.upper() for question in questions if question != "unknown"}
+
+    async def release(self, number: int, error: Exception | None = None) -> None:
+        """Let a statement come to its end."""
+        if error is None:
+            self.gates[number].set_result(None)
+        else:
+            self.gates[number].set_exception(error)
+        await asyncio.sleep(0.001)
+
+
+async def start(coalescer: Coalescer[str, str], *questions: str) -> list[asyncio.Task[str | None]]:
+    """Ask all of them at once."""
+
+    async def ask(question: str) -> str | None:
+        return await coalescer(question)
+
+    tasks = [asyncio.create_task(ask(question)) for question in questions]
+    await asyncio.sleep(0.001)
+    return tasks
+
+
+async def test_who_comes_alone_is_asked_for_alone() -> None:
+    """And at once."""
+    questions = Questions()
+    coalescer = Coalescer(questions, lanes=1)
+    for question, answer in (("a", "A"), ("unknown", None)):
+        (task,) = await start(coalescer, question)
+        await questions.release(len(questions.gates) - 1)
+        assert await task == answer
+    assert questions.asked == [["a"], ["unknown"]]
+
+
+async def test_who_comes_meanwhile_goes_together() -> None:
+    """Each with an answer of its own; the same question is asked once."""
+    questions = Questions()
+    coalescer = Coalescer(questions, lanes=1)
+    tasks = await start(coalescer, "a", "b", "unknown", "b", "c")
+    assert questions.asked == [["a"]]
+    await questions.release(0)
+    assert questions.asked == [["a"], ["b", "unknown", "c"]]
+    await questions.release(1)
+    assert await asyncio.gather(*tasks) == ["A", "B", None, "B", "C"]
+
+
+async def test_nobody_joins_a_statement_that_has_begun() -> None:
+    """It may have looked before that which the question is about."""
+    questions = Questions()
+    coalescer = Coalescer(questions, lanes=1)
+    tasks = await start(coalescer, "a", "a")
+    await questions.release(0)
+    assert questions.asked == [["a"], ["a"]]
+    await questions.release(1)
+    assert await asyncio.gather(*tasks) == ["A", "A"]
+
+
+async def test_statements_under_way_are_limited() -> None:
+    """Two at once, and no more than so many questions in one."""
+    questions = Questions()
+    coalescer = Coalescer(questions, lanes=2, most=2)
+    tasks = await start(coalescer, *"abcdefg")
+    assert questions.asked == [["a"], ["b"]]
+    await questions.release(1)
+    await questions.release(0)
+    assert questions.asked[2:] == [["c", "d"], ["e", "f"]]
+    for number in (2, 3, 4):
+        await questions.release(number)
+    assert await asyncio.gather(*tasks) == list("ABCDEFG")
+    assert len(questions.asked) == 5
+    (last,) = await start(coalescer, "h")
+    assert questions.asked[-1] == ["h"]
+    await questions.release(5)
+    assert await last == "H"
+
+
+async def test_failed_statement_fails_those_who_asked_in_it() -> None:
+    """And nobody else: the next one goes as if nothing had been."""
+    questions = Questions()
+    coalescer = Coalescer(questions, lanes=1)
+    tasks = await start(coalescer, "a", "b", "c")
+    await questions.release(0, OSError("away"))
+    (late,) = await start(coalescer, "d")
+    await questions.release(1, OSError("still away"))
+    await questions.release(2)
+    for task, said in zip(tasks, ("away", "still away", "still away"), strict=True):
+        with pytest.raises(OSError, match=f"^{said}$"):
+            await task
+    assert await late == "D"
+
+
+async def test_who_leaves_takes_nobody_along() -> None:
+    """Whether alone in a statement, or one of several who wait for the same answer."""
+    questions = Questions()
+    coalescer = Coalescer(questions, lanes=1)
+    alone, gone, stays = await start(coalescer, "a", "b", "b")
+    gone.cancel()
+    alone.cancel()
+    await asyncio.sleep(0.001)
+    await questions.release(1)
+    assert await stays == "B"
+    assert questions.asked == [["a"], ["b"]]
+
+
+async def test_statement_that_is_cut_off_leaves_nobody_waiting() -> None:
+    """As when the loop is being closed."""
+    questions = Questions()
+    coalescer = Coalescer(questions, lanes=1)
+    first, second = await start(coalescer, "a", "b")
+    await questions.release(0)
+    assert await first == "A"
+    (running,) = coalescer._tasks
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    (third,) = await start(coalescer, "c")
+    await questions.release(2)
+    assert await third == "C"
