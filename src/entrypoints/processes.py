@@ -12,7 +12,6 @@ from litestar import Litestar
 from litestar.types import ASGIApp
 
 from adapters.db.database import Database
-from adapters.db.migrate import migrate
 from adapters.http.app import create_app
 from entrypoints.container import Container
 from entrypoints.lifetime import Ready, Stop, log_ready
@@ -43,6 +42,8 @@ async def run_serve(settings: Settings, stop: Stop, ready: Ready = log_ready, *,
 
     `clock` is its time; None: the machine's.
     """
+    from adapters.db.migrate import migrate  # noqa: PLC0415  - the other roles do without Alembic
+
     await migrate(settings.database_url)
     async with AsyncExitStack() as stack:
         container = await stack.enter_async_context(opened(settings, clock))

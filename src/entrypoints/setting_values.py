@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from paywall_core.effects import NoticeKind
+from paywall_core.use_cases.forget_records import LEAST_KEPT
 
 _MIN_SECRET_CHARACTERS: Final = 16
 _MAX_PORT: Final = 65535
@@ -115,6 +116,15 @@ def minutes(text: str) -> int | None:
         return None
     number = int(text)
     _require(1 <= number <= 24 * 60)
+    return number
+
+
+def retention_days(text: str) -> int | None:
+    """A whole number of days, 45 or more, or off."""
+    if text.lower() == "off":
+        return None
+    number = int(text)
+    _require(LEAST_KEPT.days <= number <= 100 * 366)
     return number
 
 

@@ -126,6 +126,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     notices: tuple[NoticeKind, ...]
     sweep: SweepSettings
     reconcile_minutes: int | None
+    retention_days: int | None
     log_format: str
 
     def __repr__(self) -> str:
@@ -191,6 +192,7 @@ class _Reader:
                 max_orders=self._get("SWEEP_MAX_ORDERS", values.count, default="1000"),
             ),
             reconcile_minutes=self._get("RECONCILE_MINUTES", values.minutes, default="10"),
+            retention_days=self._get("RETENTION_DAYS", values.retention_days, default="400"),
             log_format=self._get("LOG_FORMAT", values.one_of("console", "json"), default="console"),
         )
 

@@ -5,7 +5,8 @@ is finished, and one that was leased but not begun is given back.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import structlog
 
@@ -22,6 +23,7 @@ class Worker:
     Args:
         deliver_outbox: leases and delivers.
         chores: what else is done, by the clock.
+        listen: hears what other processes write to the outbox, until it is told to stop; by it, too, `awake` is set.
         awake: set by whoever of this process has just written to the outbox: look now, not at the next poll.
         poll_seconds: the longest wait before the outbox is looked at again.
         concurrency: deliveries under way at once.
@@ -32,12 +34,14 @@ class Worker:
         *,
         deliver_outbox: DeliverOutbox,
         chores: Sequence[Chore],
+        listen: Callable[[asyncio.Event], Coroutine[Any, Any, object]],
         awake: asyncio.Event,
         poll_seconds: float = 1.0,
         concurrency: int = 8,
     ) -> None:
         self._deliver_outbox = deliver_outbox
         self._chores = tuple(chores)
+        self._listen = listen
         self._awake = awake
         self._poll_seconds = poll_seconds
         self._concurrency = concurrency
@@ -46,6 +50,7 @@ class Worker:
         """Work until `stop` is set. A failing database is logged and tried again; it does not end the worker."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._deliver_forever(stop))
+            tasks.create_task(self._listen(stop))
             for chore in self._chores:
                 tasks.create_task(chore.run(stop))
 

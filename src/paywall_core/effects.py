@@ -159,6 +159,10 @@ REMINDER_KEYS: Final = f"notice:{NoticeKind.ENDS_SOON}:"
 """How the keys of reminders begin: they alone are meant for a day to come, and may rightly be due far ahead."""
 
 
+REMEMBERED_KEYS: Final = ("access_email:", "activation_message:", "mobi_slon:pay_success:")
+"""How the keys of what an order owes once and for all begin: only that they are remembered keeps them from a second."""
+
+
 def due_after_all(effect: Effect, now: datetime) -> datetime:
     """When an effect may go out that a clock that ran ahead has put off: a reminder on its day, all else now.
 

@@ -17,9 +17,11 @@ from sqlalchemy import Row, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from adapters.db.engine import create_engine, for_writing, parse_url
-from adapters.db.migrate import alembic_config, head_revision
+from adapters.db.engine import create_engine, for_writing
+from adapters.db.migrate import alembic_config
+from adapters.db.opening import parse_url
 from adapters.db.schema import metadata
+from adapters.db.schema_version import head_revision
 from paywall_core.ports.checkup import Checkup, Finding, Verdict
 from paywall_core.ports.clock import Clock
 

@@ -7,13 +7,14 @@ from typing import Any, Final
 from sqlalchemy import Select, column, select, table
 
 from adapters.db.archive import SqlOrderArchive
+from adapters.db.bell import PostgresBell
 from adapters.db.connection import DATABASE_ERRORS
 from adapters.db.directory import SqlOrderDirectory
-from adapters.db.migrate import head_revision
 from adapters.db.outbox_archive import SqlOutboxArchive
-from adapters.db.pool import DEFAULT_POOL_SIZE, Pool, open_pool
+from adapters.db.pool import DEFAULT_POOL_SIZE, Pool, PostgresPool, open_pool
 from adapters.db.rows import history_of_row
 from adapters.db.schema import order_history
+from adapters.db.schema_version import head_revision
 from adapters.db.statements import Statement, among
 from adapters.db.unit_of_work import SqlUnitOfWork
 from adapters.db.watch import SqlInvariantWatch
@@ -40,7 +41,8 @@ class Database:
 
     Args:
         url: `sqlite+aiosqlite:///file` or `postgresql+asyncpg://…`.
-        on_enqueued: called after each commit by which something in the outbox is due; it wakes this process's worker.
+        on_enqueued: called after each commit by which something in the outbox is due, whichever process's it was where
+            somebody `listen`s; it wakes this process's worker.
         pool_size: connections that this process opens to PostgreSQL, at most.
         pool: its connections, where they are not to be opened by the URL.
 
@@ -58,6 +60,7 @@ class Database:
     ) -> None:
         self.pool = pool = pool or open_pool(url, pool_size=pool_size)
         self._on_enqueued = on_enqueued or _nobody_waits
+        self._bell = PostgresBell(pool, self._on_enqueued) if isinstance(pool, PostgresPool) else None
         self.directory = SqlOrderDirectory(pool)
         self.archive = SqlOrderArchive(pool)
         self.outbox_archive = SqlOutboxArchive(pool)
@@ -65,7 +68,11 @@ class Database:
 
     def unit_of_work(self) -> SqlUnitOfWork:
         """A fresh transaction."""
-        return SqlUnitOfWork(self.pool, on_enqueued=self._on_enqueued)
+        return SqlUnitOfWork(self.pool, on_enqueued=self._on_enqueued if self._bell is None else self._bell.ring)
+
+    async def listen(self, stop: asyncio.Event) -> None:
+        """Hear what other processes write to the outbox, until `stop` is set. On SQLite nobody tells: workers poll."""
+        await (stop.wait() if self._bell is None else self._bell.listen(stop))
 
     async def is_ready(self) -> bool:
         """Whether the database answers and its schema is the one this code was written for."""
@@ -87,6 +94,8 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._bell is not None:
+            await self._bell.close()
         await self.pool.close()
 
 

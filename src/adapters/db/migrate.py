@@ -2,27 +2,26 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Final, TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, text
 
-from adapters.db.engine import create_engine, for_writing, parse_url
+from adapters.db.engine import create_engine, for_writing
+from adapters.db.opening import parse_url
+from adapters.db.schema_version import SCRIPTS, head_revision
 
 _T = TypeVar("_T")
-_SCRIPTS: Final = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK: Final = 7_295_011  # any number, the same for all replicas
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
     """Alembic's configuration: where the scripts are, and the connection to work on."""
     config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS))
+    config.set_main_option("script_location", str(SCRIPTS))
     config.attributes["connection"] = connection
     return config
 
@@ -30,12 +29,6 @@ def alembic_config(connection: Connection | None = None) -> Config:
 def schema_is_current_on(connection: Connection) -> bool:
     """Whether the schema is at head."""
     return MigrationContext.configure(connection).get_current_revision() == head_revision()
-
-
-@cache
-def head_revision() -> str | None:
-    """The newest schema that this code knows; read from the scripts once, for readiness is asked often."""
-    return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
 async def migrate(url: str, revision: str = "head") -> None:

@@ -6,11 +6,11 @@ from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Insert, Select, Update, and_, bindparam, not_, null, select, update
+from sqlalchemy import Delete, Insert, Select, Update, and_, bindparam, delete, not_, null, select, update
 
 from adapters.db.connection import Connection
 from adapters.db.rows import OUTBOX_COLUMNS, decode_effect, outbox_row
-from adapters.db.schema import DUE, PUT_OFF, outbox
+from adapters.db.schema import DUE, FORGETTABLE, PUT_OFF, outbox
 from adapters.db.statements import Statement, among, insert_into
 from paywall_core.effects import Effect, due_after_all
 from paywall_core.ports.unit_of_work import (
@@ -75,6 +75,10 @@ def _retry(dialect: str) -> Update:
     )
 
 
+def _forget(dialect: str) -> Delete:
+    return delete(outbox).where(among(dialect, outbox.c.key, "keys"))
+
+
 @cache
 def _settle(*, moves: bool, attempted: bool) -> Statement:
     """Only while the lease is ours; a time to be due at is set where there is one, a try that was none taken back."""
@@ -115,6 +119,14 @@ _HASTEN: Final = Statement(
     .where(outbox.c.key == bindparam("of"))
     .values(due_at=bindparam("due"), first_due_at=bindparam("owed"), created_at=bindparam("written"))
 )
+_FIND_OLD: Final = Statement(
+    select(outbox.c.key)
+    .where(FORGETTABLE, outbox.c.settled_at < bindparam("before"))
+    .order_by(outbox.c.settled_at)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_FORGET: Final = Statement(_forget)
 
 
 class SqlOutbox(OutboxRepository):
@@ -189,3 +201,10 @@ class SqlOutbox(OutboxRepository):
             await self._connection.each(_HASTEN, hastened)
         self.has_enqueued |= any(times["due"] <= now for times in hastened)
         return len(hastened)
+
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Delete the longest settled, up to `limit`; those that somebody else deletes are passed over."""
+        old = await self._connection.all(_FIND_OLD, {"before": before, "limit": limit})
+        if old:
+            await self._connection.change(_FORGET, {"keys": [row.key for row in old]})
+        return len(old)

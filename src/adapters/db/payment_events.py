@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Insert, Select, bindparam, delete, insert, null, select, update
+from sqlalchemy import Delete, Insert, Select, bindparam, delete, insert, null, select, update
 
 from adapters.db.connection import Connection
 from adapters.db.rows import decode_notification, encode_notification
-from adapters.db.schema import WAITING, parked_references, payment_events
+from adapters.db.schema import DONE_WITH, WAITING, parked_references, payment_events
 from adapters.db.statements import Statement, among, insert_into
 from paywall_core.notification import PaymentNotification
 from paywall_core.ports.unit_of_work import PaymentEventRepository
@@ -40,6 +40,14 @@ def _known(dialect: str) -> Select[Any]:
     return select(stored).where(among(dialect, stored, "event_ids"))
 
 
+def _forget_references(dialect: str) -> Delete:
+    return delete(parked_references).where(among(dialect, parked_references.c.stripe_event_id, "event_ids"))
+
+
+def _forget(dialect: str) -> Delete:
+    return delete(payment_events).where(among(dialect, payment_events.c.stripe_event_id, "event_ids"))
+
+
 _THIS: Final = payment_events.c.stripe_event_id == bindparam("event_id")
 
 _ADD: Final = Statement(_add_once, columns=[*(c.name for c in payment_events.c if c.name != "set_aside_at")])
@@ -56,6 +64,15 @@ _SET_ASIDE: Final = Statement(
     update(payment_events).where(_THIS, WAITING).values(set_aside_at=bindparam("at"), waiting_since=null())
 )
 _KNOWN: Final = Statement(_known)
+_FIND_OLD: Final = Statement(
+    select(payment_events.c.stripe_event_id)
+    .where(DONE_WITH, payment_events.c.received_at < bindparam("before"))
+    .order_by(payment_events.c.received_at)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_FORGET_REFERENCES: Final = Statement(_forget_references)
+_FORGET: Final = Statement(_forget)
 
 
 class SqlPaymentEvents(PaymentEventRepository):
@@ -108,3 +125,12 @@ class SqlPaymentEvents(PaymentEventRepository):
     async def known(self, event_ids: Sequence[str]) -> frozenset[str]:
         """Those that are stored."""
         return frozenset(row.stripe_event_id for row in await self._connection.all(_KNOWN, {"event_ids": event_ids}))
+
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Delete the oldest, up to `limit`, with what they were parked by; those that are locked are passed over."""
+        old = await self._connection.all(_FIND_OLD, {"before": before, "limit": limit})
+        if old:
+            values = {"event_ids": [row.stripe_event_id for row in old]}
+            await self._connection.change(_FORGET_REFERENCES, values)
+            await self._connection.change(_FORGET, values)
+        return len(old)

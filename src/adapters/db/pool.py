@@ -15,8 +15,8 @@ import asyncpg
 from sqlalchemy import URL
 
 from adapters.db.connection import DATABASE_ERRORS, Connection, PostgresConnection, SqliteConnection
-from adapters.db.engine import SQLITE_BUSY_SECONDS, parse_url, set_up_sqlite
-from adapters.db.statements import DIALECTS
+from adapters.db.opening import SQLITE_BUSY_SECONDS, parse_url, set_up_sqlite
+from adapters.db.statements import dialect_of
 
 DEFAULT_POOL_SIZE: Final = 20
 """Connections that one process opens to PostgreSQL, at most."""
@@ -166,7 +166,7 @@ class PostgresPool(Pool):
     _write = "BEGIN"
 
     def __init__(self, url: URL, *, size: int = DEFAULT_POOL_SIZE) -> None:
-        _, self.arguments = DIALECTS["postgresql"].create_connect_args(url)
+        _, self.arguments = dialect_of("postgresql").create_connect_args(url)
         cache_size = self.arguments.pop("prepared_statement_cache_size", None)  # SQLAlchemy's name for it
         if cache_size is not None:
             self.arguments["statement_cache_size"] = int(cache_size)

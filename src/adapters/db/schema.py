@@ -30,7 +30,7 @@ from sqlalchemy import (
     text,
 )
 
-from paywall_core.effects import REMINDER_KEYS
+from paywall_core.effects import REMEMBERED_KEYS, REMINDER_KEYS
 from paywall_core.lifecycle import FulfillmentStatus, State
 from paywall_core.ports.unit_of_work import DeliveryStatus
 from paywall_core.tracking import TrackingOutcome
@@ -94,6 +94,7 @@ OPEN: Final = text("state = 'pending' AND fulfillment_status = 'pending' AND che
 IN_STATUS: Final = {status: text(f"status = '{status}'") for status in DeliveryStatus}
 DUE: Final = IN_STATUS[DeliveryStatus.PENDING]
 WAITING: Final = text("waiting_since IS NOT NULL")
+DONE_WITH: Final = text("waiting_since IS NULL")
 # All that is owed but the reminders that wait for their day, which are many: a reminder was put off when a try, or a
 # worker's lease, moved it on, or when it was due the moment it was written. Not LIKE: SQLite reads that without regard
 # to case. A CASE: PostgreSQL believes that nearly all rows differ from a text, but few of them equal a number, and
@@ -101,6 +102,11 @@ WAITING: Final = text("waiting_since IS NOT NULL")
 PUT_OFF: Final = text(
     f"status = '{DeliveryStatus.PENDING}' AND CASE WHEN substr(key, 1, {len(REMINDER_KEYS)}) <> '{REMINDER_KEYS}'"
     " OR due_at > first_due_at OR due_at = created_at THEN 1 ELSE 0 END = 1"
+)
+
+FORGETTABLE: Final = text(
+    f"status IN ('{DeliveryStatus.DELIVERED}', '{DeliveryStatus.SKIPPED}')"
+    + "".join(f" AND substr(key, 1, {len(start)}) <> '{start}'" for start in REMEMBERED_KEYS)
 )
 
 
@@ -196,6 +202,7 @@ payment_events = Table(
     Column("waiting_since", Moment()),  # while it is parked, and nobody has set it aside
     UniqueConstraint("stripe_event_id"),
     _partial("ix_payment_events_waiting", "waiting_since", where=WAITING),
+    _partial("ix_payment_events_done_with", "received_at", where=DONE_WITH),
 )
 
 parked_references = Table(
@@ -222,6 +229,7 @@ outbox = Table(
     CheckConstraint(_one_of("status", DeliveryStatus), name="status"),
     _partial("ix_outbox_due", "due_at", where=DUE),
     _partial("ix_outbox_first_due", "first_due_at", where=DUE),
+    _partial("ix_outbox_forgettable", "settled_at", where=FORGETTABLE),
     # The status leads, though the condition says it: SQLite would toss a coin between this one and `ix_outbox_due`.
     _partial("ix_outbox_put_off", "status", "due_at", where=PUT_OFF),
     *(_partial(f"ix_outbox_{status}", "created_at", "key", where=condition) for status, condition in IN_STATUS.items()),

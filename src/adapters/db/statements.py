@@ -7,7 +7,8 @@ adapt) costs more than the statement itself. Here that is done at the first use.
 import json
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeAlias, cast
+from functools import cache
+from typing import Any, TypeAlias, cast
 
 from sqlalchemy import (
     ARRAY,
@@ -26,10 +27,6 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.dialects.postgresql import asyncpg as postgresql_dialect
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import aiosqlite as sqlite_dialect
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
@@ -39,10 +36,17 @@ Row: TypeAlias = Any
 Values: TypeAlias = Mapping[str, object]
 _Convert: TypeAlias = Callable[[Any], Any] | None
 
-DIALECTS: Final[Mapping[str, Dialect]] = {
-    "sqlite": sqlite_dialect.dialect(paramstyle="qmark"),
-    "postgresql": postgresql_dialect.dialect(paramstyle="numeric_dollar"),  # type: ignore[no-untyped-call]  # its own
-}
+
+@cache
+def dialect_of(name: str) -> Dialect:
+    """SQLAlchemy's dialect of a database. A process speaks one of them, and loads no other."""
+    if name == "postgresql":
+        from sqlalchemy.dialects.postgresql import asyncpg  # noqa: PLC0415  - see above
+
+        return asyncpg.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # its own
+    from sqlalchemy.dialects.sqlite import aiosqlite  # noqa: PLC0415  - see above
+
+    return aiosqlite.dialect(paramstyle="qmark")
 
 
 class Statement:
@@ -66,7 +70,7 @@ class Statement:
         written = self._written.get(dialect)
         if written is None:
             clause = self._clause(dialect) if callable(self._clause) else self._clause
-            written = self._written[dialect] = Written(clause, DIALECTS[dialect], self._columns)
+            written = self._written[dialect] = Written(clause, dialect_of(dialect), self._columns)
         return written
 
 
@@ -163,4 +167,10 @@ def among(dialect: str, wanted: ColumnElement[Any], name: str) -> ColumnElement[
 
 def insert_into(dialect: str, table: Table) -> Any:
     """An INSERT that knows ON CONFLICT; both dialects write it alike, and SQLAlchemy has one for each."""
-    return postgresql_insert(table) if dialect == "postgresql" else sqlite_insert(table)
+    if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as insert_postgresql  # noqa: PLC0415  - see `dialect_of`
+
+        return insert_postgresql(table)
+    from sqlalchemy.dialects.sqlite import insert as insert_sqlite  # noqa: PLC0415  - see `dialect_of`
+
+    return insert_sqlite(table)

@@ -12,18 +12,10 @@ from typing import Final, Protocol
 
 import structlog
 from msgspec import Struct
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 _SWEEP_SECONDS: Final = 60.0
 _SHARED_SECONDS: Final = 0.5  # a shared counter that takes longer is as good as away
 _PAUSE_SECONDS: Final = 5.0
-_PREFIX: Final = "PAYWALL:rate:"
-_COUNT_ONE: Final = """
-local count = redis.call('INCR', KEYS[1])
-if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
-return {count, redis.call('PTTL', KEYS[1])}
-"""
 _log = structlog.stdlib.get_logger("paywall.http")
 
 
@@ -38,7 +30,11 @@ class RateCounter(Protocol):
     """Counts requests."""
 
     async def count(self, key: str, window_seconds: int) -> Count:
-        """Count one more; the first of a key begins its window."""
+        """Count one more; the first of a key begins its window.
+
+        Raises:
+            OSError: where it is counted is away.
+        """
         ...
 
     async def close(self) -> None:
@@ -78,27 +74,6 @@ class MemoryCounter(RateCounter):
         self._sweep_at = now + _SWEEP_SECONDS
 
 
-class RedisCounter(RateCounter):
-    """Counts the requests of all processes that share a Redis; one script, so that no two count the same."""
-
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-        self._count_one = redis.register_script(_COUNT_ONE)
-
-    async def count(self, key: str, window_seconds: int) -> Count:
-        """Count one more.
-
-        Raises:
-            RedisError, OSError: it is away.
-        """
-        requests, left_ms = await self._count_one(keys=[_PREFIX + key], args=[window_seconds * 1000])
-        return Count(int(requests), max(0, int(left_ms)) / 1000)
-
-    async def close(self) -> None:
-        """Close its connections."""
-        await self._redis.aclose()
-
-
 class SurvivingCounter(RateCounter):
     """A shared counter, and one in memory for as long as the shared one does not answer.
 
@@ -119,7 +94,7 @@ class SurvivingCounter(RateCounter):
             try:
                 async with asyncio.timeout(_SHARED_SECONDS):
                     return await self._shared.count(key, window_seconds)
-            except (RedisError, OSError) as error:  # a timeout is an OSError
+            except OSError as error:  # a timeout is one
                 self._away_until = self._clock() + _PAUSE_SECONDS
                 _log.warning("rate_limits.store_away", reason=type(error).__name__)
         return await self._own.count(key, window_seconds)

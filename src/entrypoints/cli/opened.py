@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from adapters.db.checkup import DatabaseCheckup
 from adapters.db.connection import DATABASE_ERRORS
-from adapters.db.engine import parse_url
+from adapters.db.opening import parse_url
 from entrypoints.cli.running import NotDone
 from entrypoints.container import Container
 from entrypoints.processes import opened

@@ -120,6 +120,10 @@ class PaymentEventRepository(Protocol):
         """Those of these events that are stored."""
         ...
 
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Delete up to `limit` events that came in before a moment, none that still waits; how many were deleted."""
+        ...
+
 
 class RestoreChallengeRepository(Protocol):
     """Challenges, one for each address that was ever asked about, known or not."""
@@ -253,6 +257,13 @@ class OutboxRepository(Protocol):
 
         Returns:
             How many rows that were.
+        """
+        ...
+
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Delete up to `limit` rows that were delivered or skipped before a moment; how many were deleted.
+
+        Those of `effects.REMEMBERED_KEYS` stay, and so do dead letters, which somebody has to look at.
         """
         ...
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import structs
 
-from paywall_core.effects import REMINDER_KEYS, Effect, due_after_all, due_at
+from paywall_core.effects import REMEMBERED_KEYS, REMINDER_KEYS, Effect, due_after_all, due_at
 from paywall_core.email_address import email_key
 from paywall_core.errors import ConcurrentUpdate
 from paywall_core.lifecycle import State
@@ -170,6 +170,17 @@ class InMemoryPaymentEvents(PaymentEventRepository):
         if await self.find_parked(event_id) is not None:
             self._tables.events[event_id] = structs.replace(self._tables.events[event_id], set_aside_at=at)
 
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Delete what is older and does not wait."""
+        old = [
+            key
+            for key, event in self._tables.events.items()
+            if event.received_at < before and await self.find_parked(key) is None
+        ][:limit]
+        for key in old:
+            del self._tables.events[key]
+        return len(old)
+
     async def known(self, event_ids: Sequence[str]) -> frozenset[str]:
         """Those that are stored."""
         return frozenset(event_ids) & self._tables.events.keys()
@@ -255,6 +266,20 @@ class InMemoryOutbox(OutboxRepository):
                 created_at=min(row.created_at, now),
             )
         return len(hastened)
+
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Delete what was settled before."""
+        old = [
+            row.key
+            for row in self._tables.outbox.values()
+            if row.status in (DeliveryStatus.DELIVERED, DeliveryStatus.SKIPPED)
+            and row.settled_at is not None
+            and row.settled_at < before
+            and not row.key.startswith(REMEMBERED_KEYS)
+        ][:limit]
+        for key in old:
+            del self._tables.outbox[key]
+        return len(old)
 
 
 def _may_be_put_off(row: OutboxRow) -> bool:

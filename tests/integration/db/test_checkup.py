@@ -13,7 +13,8 @@ import asyncpg
 import pytest
 
 from adapters.db.checkup import DatabaseCheckup, clock_finding, postgresql_version, sqlite_durability
-from adapters.db.migrate import head_revision, migrate
+from adapters.db.migrate import migrate
+from adapters.db.schema_version import head_revision
 from paywall_core.ports.checkup import Finding, Verdict
 from paywall_core.ports.clock import Clock
 from paywall_core.testing import FakeClock

@@ -10,6 +10,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Select, Table, insert, inspect, select, update
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -18,6 +19,7 @@ from adapters.db.engine import create_engine, for_writing
 from adapters.db.migrate import alembic_config, migrate, schema_is_current
 from adapters.db.rows import order_row, outbox_row
 from adapters.db.schema import metadata, orders, outbox, parked_references, payment_events
+from adapters.db.schema_version import head_revision
 from adapters.db.statements import Statement
 from paywall_core.effects import ReportSale, SendRestoreCode
 from paywall_core.events import CheckoutCompleted, SubscriptionEnded
@@ -153,6 +155,11 @@ async def test_outbox_is_kept_up_and_down(empty_database_url: str) -> None:
     await migrate(url)
     assert await shape_of(url) == after
     assert await owed(url) == expected
+
+
+def test_newest_schema_is_told_without_alembic() -> None:
+    """By the names of the files; Alembic, which reads them, says the same."""
+    assert head_revision() == ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
 async def test_copied_outbox_still_refuses_what_it_refused(database: Database) -> None:

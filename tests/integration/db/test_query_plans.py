@@ -96,6 +96,16 @@ async def _forget(database: Database) -> None:
         await uow.restore_challenges.forget(NOW, 100)
 
 
+async def _forget_events(database: Database) -> None:
+    async with database.unit_of_work() as uow:
+        await uow.payment_events.forget(NOW, 100)
+
+
+async def _forget_deliveries(database: Database) -> None:
+    async with database.unit_of_work() as uow:
+        await uow.outbox.forget(NOW, 100)
+
+
 @pytest.mark.parametrize(
     ("ask", "indexes"),
     [
@@ -110,6 +120,8 @@ async def _forget(database: Database) -> None:
         (_paid_by, ["ix_orders_email_key"]),
         (_find_challenge, ["uq_restore_challenges_id|autoindex_restore_challenges"]),
         (_forget, ["ix_restore_challenges_issued_at"]),
+        (_forget_events, ["ix_payment_events_done_with"]),
+        (_forget_deliveries, ["ix_outbox_forgettable"]),
     ],
 )
 async def test_hot_question_is_answered_from_its_index(

@@ -42,6 +42,14 @@ async def run(directory: Path, *words: str, **environ: str) -> tuple[int, str, s
     return process.returncode or 0, out.decode(), err.decode()
 
 
+async def test_service_loads_nothing_that_its_role_does_not_need(tmp_path: Path) -> None:
+    """Each of them is megabytes and a good part of the start."""
+    spared = ("aiogram", "alembic", "redis", "sqlalchemy.ext.asyncio")
+    code = f"import sys, entrypoints.processes; print(*[name for name in {spared!r} if name in sys.modules])"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=PIPE, cwd=tmp_path)
+    assert (await process.communicate())[0] == b"\n"
+
+
 async def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     """The commands are listed before a web framework or a database could be imported."""
     code = f"import sys, entrypoints.cli; print(*[name for name in {HEAVY!r} if name in sys.modules])"

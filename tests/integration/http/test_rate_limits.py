@@ -14,8 +14,10 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from adapters.http.rate_counters import MemoryCounter, RateCounter, RedisCounter, SurvivingCounter
+from adapters.http import rate_counters
+from adapters.http.rate_counters import MemoryCounter, RateCounter, SurvivingCounter
 from adapters.http.rate_limits import Rate, RateLimits
+from adapters.http.redis_counter import RedisCounter
 from paywall_core.testing import InMemoryStore
 
 from .service import CHECKOUT, INTERNAL, UNLIMITED, check_problem, client_of, http_dependencies, new_world
@@ -80,6 +82,12 @@ FREE: Final = (
     Ask("POST", "/api/bot/restore/confirm", {"email": "a@example.com", "otp": "1", "telegram_user_id": 5}),
 )
 STATUS: Final = GROUPS["status"][0]
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no counter that is away."""
+    monkeypatch.setattr(rate_counters, "_SHARED_SECONDS", 30.0)
 
 
 @pytest.fixture(params=["memory", "valkey"])

@@ -77,6 +77,8 @@ def test_missing_setting_is_named_in_one_line(name: str) -> None:
         ("SWEEP_MAX_PERCENT", "nan"),
         ("SWEEP_MAX_ORDERS", "0"),
         ("RECONCILE_MINUTES", "0"),
+        ("RETENTION_DAYS", "44"),
+        ("RETENTION_DAYS", "1e3"),
         ("BOT_USERNAME", "a b"),
         ("BOT_MODE", "carrier pigeon"),
         ("MOBI_SLON_POSTBACK_URL", "https://x.example/?id={clickid}"),
@@ -127,6 +129,7 @@ def test_limits_proxies_and_trackers_are_read() -> None:
         "SWEEP_MAX_PERCENT": "2.5%",
         "SWEEP_MAX_ORDERS": "50",
         "RECONCILE_MINUTES": "off",
+        "RETENTION_DAYS": "off",
     }
     settings = load_settings({**GOOD, **environ}, Role.SERVE)
     assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "2001:db8::1/128"]

@@ -96,6 +96,7 @@ class Setting:
                     every_seconds=0.01,
                 ),
             ],
+            listen=asyncio.Event.wait,
             awake=self.awake,
             poll_seconds=0.01,
         )
