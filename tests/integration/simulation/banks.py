@@ -33,8 +33,8 @@ def expire(sim: Simulation) -> bool:
 
 
 def collect(sim: Simulation) -> bool:
-    """An invoice that stayed open is paid after all, or given up."""
-    unpaid = [i for p in known(sim) for i in p.invoices if i.status == "open"]
+    """An invoice that stayed open is paid after all, or given up; not one whose money is on its way."""
+    unpaid = [i for p in known(sim) if not p.is_processing for i in p.invoices if i.status == "open"]
     if unpaid:
         invoice = sim.choice.choice(unpaid)
         (sim.stripe.collect if sim.choice.random() < 0.7 else sim.stripe.give_up)(invoice)

@@ -43,6 +43,8 @@ def _ends(purchase: Purchase, *, standing_only: bool) -> list[datetime]:
         if standing_only and invoice.payment is not None and is_taken_back(invoice.payment):
             continue
         ends.append(_end_of(invoice, purchase, ended_counts=standing_only))
+        if not standing_only:  # as long as nobody has heard which period was paid for
+            ends.append(invoice.paid_at + FIRST_GUESS)
     return ends
 
 
