@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 
@@ -67,4 +68,10 @@ def configure_logs(log_format: str, *, level: int = logging.INFO) -> None:
 
 
 def _mask_all(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return {key: mask(value) if isinstance(value, str) else value for key, value in event.items()}
+    return {key: _shown(value) for key, value in event.items()}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return str(value)  # as it stands everywhere else: neither renderer would write it so
+    return mask(value) if isinstance(value, str) else value
