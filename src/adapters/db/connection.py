@@ -12,7 +12,13 @@ from adapters.db.statements import Row, Statement, Values
 
 _NOTHING: Final[Mapping[str, object]] = {}
 
-DATABASE_ERRORS: Final = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+DATABASE_ERRORS: Final = (
+    sqlite3.Error,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that is cut in the middle of a word
+    OSError,
+)
 """What a database that is away, or fails, raises; what takes too long is an `OSError`, too."""
 
 
