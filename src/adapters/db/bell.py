@@ -16,6 +16,7 @@ from adapters.db.connection import DATABASE_ERRORS
 from adapters.db.pool import PostgresPool
 
 _CHANNEL: Final = "paywall_outbox"
+_CONNECT_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 5.0
 _CLOSE_SECONDS: Final = 2.0
 _log = structlog.stdlib.get_logger("paywall.database")
@@ -47,7 +48,7 @@ class PostgresBell:
         while not stop.is_set():
             try:
                 await self._listen_once(stop)
-            except DATABASE_ERRORS as error:
+            except Exception as error:  # noqa: BLE001  - whatever it is, the worker polls, and must outlive it
                 _log.warning("bell.lost", reason=type(error).__name__)
             await _either(stop, seconds=_PAUSE_SECONDS)
 
@@ -69,7 +70,8 @@ class PostgresBell:
 
     async def _listen_once(self, stop: asyncio.Event) -> None:
         lost = asyncio.Event()
-        connection = await asyncpg.connect(**self._pool.arguments)
+        async with asyncio.timeout(_CONNECT_SECONDS):  # whoever stops the worker waits no longer for it
+            connection = await asyncpg.connect(**self._pool.arguments)
         try:
             connection.add_termination_listener(lambda _connection: lost.set())
             await connection.add_listener(_CHANNEL, self._heard)

@@ -52,15 +52,14 @@ class Coalescer(Generic[_K, _V]):
         if not self._waiting:
             self._free += 1
             return
-        task = asyncio.create_task(self._answer_waiting())
+        questions = list(self._waiting)[: self._most]
+        task = asyncio.create_task(self._answer({question: self._waiting.pop(question) for question in questions}))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer_waiting(self) -> None:
-        questions = list(self._waiting)[: self._most]
-        answers = {question: self._waiting.pop(question) for question in questions}
+    async def _answer(self, answers: Mapping[_K, asyncio.Future[_V | None]]) -> None:
         try:
-            found = await self._ask(questions)
+            found = await self._ask(list(answers))
         except BaseException as error:
             for answer in answers.values():
                 answer.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())

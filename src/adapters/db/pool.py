@@ -107,6 +107,7 @@ class SqlitePool(Pool):
         self._path = path
         self._connect = connect or self._open
         self._idle: list[Connection] = []
+        self._is_closed = False
         self._permits = asyncio.Semaphore(_SQLITE_POOL_SIZE)
 
     async def acquire(self) -> Connection:
@@ -138,12 +139,16 @@ class SqlitePool(Pool):
         except (*DATABASE_ERRORS, ValueError):  # aiosqlite says of a connection that is closed: ValueError
             await connection.raw.close()
         else:
-            self._idle.append(connection)
+            if self._is_closed:
+                await connection.raw.close()
+            else:
+                self._idle.append(connection)
         finally:
             self._permits.release()
 
     async def close(self) -> None:
-        """Close those that nobody has."""
+        """Close those that nobody has; the others as they come back, for each has a thread that keeps the process."""
+        self._is_closed = True
         while self._idle:
             await self._idle.pop().raw.close()
 
@@ -195,12 +200,11 @@ class PostgresPool(Pool):
         """Close all; what is not given back in time is cut off."""
         if self._pool is None:
             return
-        pool, self._pool = self._pool, None
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
-                await pool.close()
+                await self._pool.close()  # it waits for those in use, which come back by `release`
         except TimeoutError:
-            pool.terminate()
+            self._pool.terminate()
 
     async def _open(self) -> None:
         async with self._opening:

@@ -41,10 +41,10 @@ _Convert: TypeAlias = Callable[[Any], Any] | None
 def dialect_of(name: str) -> Dialect:
     """SQLAlchemy's dialect of a database. A process speaks one of them, and loads no other."""
     if name == "postgresql":
-        from sqlalchemy.dialects.postgresql import asyncpg  # noqa: PLC0415  - see above
+        from sqlalchemy.dialects.postgresql import asyncpg  # noqa: PLC0415  - the other one is not loaded
 
-        return asyncpg.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # its own
-    from sqlalchemy.dialects.sqlite import aiosqlite  # noqa: PLC0415  - see above
+        return asyncpg.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # SQLAlchemy's
+    from sqlalchemy.dialects.sqlite import aiosqlite  # noqa: PLC0415  - as above
 
     return aiosqlite.dialect(paramstyle="qmark")
 

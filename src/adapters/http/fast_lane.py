@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
+import structlog
 from litestar.types import Receive, Scope
 
 from adapters.http.bodies import AccessStatusAnswer, SessionStatusAnswer
@@ -19,6 +20,7 @@ from adapters.http.dependencies import HttpDependencies
 from adapters.http.guards import one_of
 from adapters.http.headers import NO_STORE, fixed_headers
 from adapters.http.rate_limits import Group
+from paywall_core.errors import PaywallError
 
 _Headers: TypeAlias = list[tuple[bytes, bytes]]
 _Answer: TypeAlias = tuple[bytes, _Headers]
@@ -33,6 +35,7 @@ _SESSION: Final = re.compile(rb"session_id=([A-Za-z0-9_-]{1,255})")
 _HOST: Final = re.compile(rb"[A-Za-z0-9.-]+(?::\d{1,5})?")
 _LONGEST_QUESTION: Final = 1024
 _RESERVED: Final = frozenset((b"origin", b"expect", b"content-encoding", b"transfer-encoding"))
+_log = structlog.stdlib.get_logger("paywall.http")
 
 
 class FastLane:
@@ -70,7 +73,10 @@ class FastLane:
             body = await _read(receive, taken, longest)
         try:
             answer = await answerer(scope, body)
-        except Exception:  # noqa: BLE001  - the ordinary road meets it again, and knows what to say and to log
+        except PaywallError:
+            answer = None  # a refusal: the ordinary road finds the same, and has the words for it
+        except Exception as error:  # noqa: BLE001  - asked again there, it may go well: then nobody else would tell of it
+            _log.warning("request.again", method=call["method"], path=call["path"], reason=type(error).__name__)
             answer = None
         if answer is None:
             return _again(taken, receive)

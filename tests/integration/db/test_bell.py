@@ -128,3 +128,26 @@ async def test_on_sqlite_nobody_is_listened_to(database: Database) -> None:
     assert not task.done()
     stop.set()
     await task
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"])
+async def test_nothing_that_goes_wrong_with_listening_ends_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker that it wakes would end with it."""
+    monkeypatch.setattr(bell, "_PAUSE_SECONDS", 0.01)
+    tried = 0
+
+    async def fail(_self: object, _stop: asyncio.Event) -> None:
+        nonlocal tried
+        tried += 1
+        raise ValueError("nobody has foreseen it")
+
+    monkeypatch.setattr(bell.PostgresBell, "_listen_once", fail)
+    stop = asyncio.Event()
+    task = asyncio.create_task(database.listen(stop))
+    async with asyncio.timeout(5):
+        while tried < 3:
+            await asyncio.sleep(0.01)
+        stop.set()
+        await task

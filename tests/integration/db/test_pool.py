@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 
 import pytest
 from sqlalchemy import text
@@ -136,3 +137,18 @@ def test_url_s_query_goes_to_the_driver() -> None:
         "ssl": "require",
     }
     assert isinstance(open_pool("sqlite+aiosqlite:///paywall.db"), SqlitePool)
+
+
+async def test_connection_in_use_is_closed_when_it_comes_back(database_url: str) -> None:
+    """Whoever closes the pool does not take it away; nor does it stay, for then the process would not end."""
+    before = set(threading.enumerate())
+    database = Database(database_url)
+    async with database.unit_of_work() as uow:
+        await uow.orders.add(place())
+        closing = asyncio.create_task(database.close())
+        await asyncio.sleep(0.05)
+        await uow.commit()
+    async with asyncio.timeout(4):  # less than what a connection that never comes back is given
+        await closing
+        while set(threading.enumerate()) - before:
+            await asyncio.sleep(0.01)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -352,3 +353,22 @@ _ODD = st.one_of(
 async def test_no_body_is_read_differently(roads: Roads, body: bytes, chunks: int) -> None:
     """Whatever it is."""
     await roads.ask(GATE, body, TOKEN, chunks=chunks)
+
+
+async def test_failure_that_does_not_come_again_is_told_in_the_log(
+    roads: Roads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ordinary road answers as if nothing had been; a refusal is no failure, and is not told."""
+    real, failures = GetAccessStatus.__call__, [OSError("no database at 10.0.0.7")]
+
+    async def once(self: GetAccessStatus, telegram_user_id: int) -> Any:
+        if failures:
+            raise failures.pop()
+        return await real(self, telegram_user_id)
+
+    monkeypatch.setattr(GetAccessStatus, "__call__", once)
+    with structlog.testing.capture_logs() as logs:
+        answer = await roads.ask(GATE, user(5), TOKEN)
+        await roads.ask(STATUS, query=b"session_id=cs_unknown")
+    assert (answer.status, answer.was_fast) == (200, False)
+    assert [(line["event"], line["path"], line["reason"]) for line in logs] == [("request.again", GATE[1], "OSError")]

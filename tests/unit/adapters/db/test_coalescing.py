@@ -138,3 +138,19 @@ async def test_statement_that_is_cut_off_leaves_nobody_waiting() -> None:
     (third,) = await start(coalescer, "c")
     await questions.release(2)
     assert await third == "C"
+
+
+async def test_lanes_that_are_free_at_once_ask_nothing_twice_and_nothing_empty() -> None:
+    """The first of them takes all who wait; the second has nothing to do, and is there for the next."""
+    questions = Questions()
+    coalescer = Coalescer(questions, lanes=2)
+    tasks = await start(coalescer, *"abcd")
+    for gate in questions.gates:
+        gate.set_result(None)
+    await asyncio.sleep(0.001)
+    assert questions.asked == [["a"], ["b"], ["c", "d"]]
+    (late,) = await start(coalescer, "e")
+    assert questions.asked[-1] == ["e"]
+    for number in (2, 3):
+        await questions.release(number)
+    assert await asyncio.gather(*tasks, late) == list("ABCDE")
