@@ -120,8 +120,7 @@ class StripeDoor(PaymentGateway, PaymentLedger, CustomerPortal):
         known = self._stripe.documents.get(object_id)
         if known is None:
             return None
-        is_fresh = self._stripe.now() - self._stripe.changed_at[object_id] <= _LIST_LAG
-        if len(known) > 1 and is_fresh and self._faults.strikes(Fault.STRIPE_STALE):
+        if len(known) > 1 and self._faults.strikes(Fault.STRIPE_STALE):
             return known[-2]
         return known[-1]
 

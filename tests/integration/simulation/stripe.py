@@ -44,7 +44,6 @@ class SimulatedStripe:
         purchases: by order id.
         events: all, oldest first.
         documents: each object as it was after each change, the newest last.
-        changed_at: when each object changed last.
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
@@ -57,7 +56,6 @@ class SimulatedStripe:
         self.purchases: dict[UUID, Purchase] = {}
         self.events: list[StripeEvent] = []
         self.documents: dict[str, list[dict[str, Any]]] = {}
-        self.changed_at: dict[str, datetime] = {}
 
     def now(self) -> datetime:
         """Stripe's clock: whole seconds."""
@@ -229,7 +227,6 @@ class SimulatedStripe:
         known = self.documents.setdefault(document["id"], [])
         if not known or known[-1] != document:
             known.append(document)
-            self.changed_at[document["id"]] = self.now()
 
     def _tell_invoice(self, kind: str, invoice: Invoice) -> None:
         self._tell(kind, invoice.purchase, invoice_json(invoice), older_invoice_json(invoice))
