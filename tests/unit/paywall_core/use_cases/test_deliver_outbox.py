@@ -129,6 +129,16 @@ async def test_clock_that_runs_ahead_talks_nobody_out_of_the_way_in(world: World
     assert links(world) == [DeliveryStatus.DELIVERED, DeliveryStatus.DELIVERED]
 
 
+async def test_clock_set_right_sends_the_way_in_before_the_record_is(world: World) -> None:
+    """A fast clock has recorded it as over; the sweep has not come by since: it is sent all the same."""
+    await world.buy(clickid="")
+    world.clock.advance(31 * DAY)
+    assert await world.sweep() == 1
+    world.clock.advance(-30 * DAY)
+    await world.deliver_all()
+    assert links(world) == [DeliveryStatus.DELIVERED, DeliveryStatus.DELIVERED]
+
+
 async def test_way_into_what_is_on_record_as_over_is_not_sent(world: World) -> None:
     """Set right, the clock brings it back."""
     await world.buy(clickid="")
