@@ -75,7 +75,7 @@ async def _pay(database_url: str, addresses: list[str]) -> None:
         change = apply(order, PaymentSucceeded(payment_id="pi", paid_at=now), now=now, cause="benchmark")
         async with database.unit_of_work() as uow:
             await uow.orders.add(order)
-            await uow.orders.save(change, expected_version=0)
+            await uow.orders.save(change)
             await uow.commit()
     await database.close()
 

@@ -187,7 +187,7 @@ class _Maker:
             if order is None:
                 raise LookupError(template.order_id)
             change = apply(order, now=self._clock.now(), cause="sweep")
-            await uow.orders.save(change, expected_version=order.version)
+            await uow.orders.save(change)
             await uow.outbox.enqueue(change.effects, now=self._clock.now())
             await uow.commit()
 

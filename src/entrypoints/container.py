@@ -32,6 +32,7 @@ from paywall_core.use_cases.operate_order import ReinstateAccess, ResendLink, Re
 from paywall_core.use_cases.prepare_notices import NoticeChannels, Notices
 from paywall_core.use_cases.reconcile import Reconcile
 from paywall_core.use_cases.record_payment import RecordPayment
+from paywall_core.use_cases.record_together import RecordTogether
 from paywall_core.use_cases.request_restore import RequestRestore
 from paywall_core.use_cases.retry_deliveries import RetryDeliveries
 from paywall_core.use_cases.session_status import GetSessionStatus
@@ -82,6 +83,7 @@ class Container(containers.DeclarativeContainer):
         locales=settings.provided.locales,
     )
     record_payment = providers.Singleton(RecordPayment, unit_of_work=unit_of_work, clock=clock)
+    record_together = providers.Singleton(RecordTogether, record_payment, lanes=database.provided.writers)
     session_status = providers.Singleton(
         GetSessionStatus,
         directory=directory,
@@ -192,7 +194,7 @@ class Container(containers.DeclarativeContainer):
     http_dependencies = providers.Singleton(
         HttpDependencies,
         start_checkout=start_checkout,
-        record_payment=record_payment,
+        record_payment=record_together,
         session_status=session_status,
         activate_access=activate_access,
         access_status=access_status,

@@ -141,6 +141,15 @@ class Change(Struct, frozen=True, kw_only=True):
     history: tuple[HistoryEntry, ...] = ()
     effects: tuple[OrderEffect, ...] = ()
 
+    @property
+    def base_version(self) -> int:
+        """The version of the order that was changed."""
+        return self.order.version - len(self.history)
+
+    def then(self, later: "Change") -> "Change":
+        """This change and one that was made of its order, as one."""
+        return Change(order=later.order, history=self.history + later.history, effects=self.effects + later.effects)
+
 
 def apply(order: Order, *events: Event, now: datetime, cause: str) -> Change:
     """Let time pass, then merge what each event teaches, and say what follows.

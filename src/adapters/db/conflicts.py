@@ -27,15 +27,15 @@ def is_conflict(error: Exception) -> bool:
 
 
 @contextmanager
-def conflicts_of(order_id: UUID) -> Iterator[None]:
-    """Turn a conflict inside the block into the core's word for it.
+def conflicts_of(*order_ids: UUID) -> Iterator[None]:
+    """Turn a conflict inside the block, which is about these orders, into the core's word for it.
 
     Raises:
-        ConcurrentUpdate: somebody else was faster with this order; the transaction cannot go on.
+        ConcurrentUpdate: somebody else was faster with one of them (the first is named); the transaction cannot go on.
     """
     try:
         yield
     except (sqlite3.Error, asyncpg.PostgresError) as error:
         if is_conflict(error):
-            raise ConcurrentUpdate(order_id) from error
+            raise ConcurrentUpdate(order_ids[0]) from error
         raise

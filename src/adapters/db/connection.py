@@ -51,7 +51,7 @@ class Connection(ABC):
 
     @abstractmethod
     async def each(self, statement: Statement, many: Sequence[Values]) -> list[Row]:
-        """Execute it once for each of these, in their order; the rows that it gives."""
+        """Execute it for each of these, in their order; the rows that it gives. One trip, however many they are."""
 
     @abstractmethod
     async def run(self, sql: str) -> None:
@@ -96,12 +96,20 @@ class SqliteConnection(Connection):
         return (await self.raw.execute(written.sql, written.arguments(values))).rowcount
 
     async def each(self, statement: Statement, many: Sequence[Values]) -> list[Row]:
-        """One after another."""
+        """One after another, within the thread."""
         written = statement.on("sqlite")
+        arguments = [written.arguments(values) for values in many]
         if not written.gives_rows:
-            await self.raw.executemany(written.sql, [written.arguments(values) for values in many])
+            await self.raw.executemany(written.sql, arguments)
             return []
-        return [row for values in many for row in await self.all(statement, values)]
+        in_thread: Any = self.raw._execute  # noqa: SLF001  - aiosqlite has no other way there
+        found = await in_thread(self._fetch_each, written.sql, arguments)
+        return [written.row(raw) for raw in found]
+
+    def _fetch_each(self, sql: str, many: Sequence[Sequence[object]]) -> list[Any]:
+        """In the connection's thread."""
+        execute = self.raw._conn.execute  # noqa: SLF001  - as above
+        return [raw for arguments in many for raw in execute(sql, arguments).fetchall()]
 
     async def run(self, sql: str) -> None:
         """A text."""
@@ -138,6 +146,8 @@ class PostgresConnection(Connection):
     async def each(self, statement: Statement, many: Sequence[Values]) -> list[Row]:
         """All in one trip."""
         written = statement.on("postgresql")
+        if written.takes_columns:
+            return [written.row(raw) for raw in await self.raw.fetch(written.sql, *written.columns(many))]
         arguments = [written.arguments(values) for values in many]
         if not written.gives_rows:
             await self.raw.executemany(written.sql, arguments)

@@ -46,6 +46,9 @@ class Database:
         pool_size: connections that this process opens to PostgreSQL, at most.
         pool: its connections, where they are not to be opened by the URL.
 
+    Attributes:
+        writers: how many transactions of a process it is worth to have under way at once.
+
     Raises:
         ValueError: the URL is no such URL; the text holds none of it.
     """
@@ -59,6 +62,7 @@ class Database:
         pool: Pool | None = None,
     ) -> None:
         self.pool = pool = pool or open_pool(url, pool_size=pool_size)
+        self.writers = pool.writers
         self._on_enqueued = on_enqueued or _nobody_waits
         self._bell = PostgresBell(pool, self._on_enqueued) if isinstance(pool, PostgresPool) else None
         self.directory = SqlOrderDirectory(pool)

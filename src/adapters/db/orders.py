@@ -1,30 +1,51 @@
 """Orders, their history and their provider ids, on SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Insert, Select, bindparam, func, insert, select, update
+from sqlalchemy import Insert, Select, Update, bindparam, column, func, insert, select, update
 
 from adapters.db.conflicts import conflicts_of
 from adapters.db.connection import Connection
 from adapters.db.rows import CHANGING_COLUMNS, changing_columns, history_of_row, history_row, order_of_row, order_row
 from adapters.db.schema import LIVE, NOT_LIVE, SERVES_BEST, order_history, order_references, orders
-from adapters.db.statements import Statement, insert_into
+from adapters.db.statements import Rows, Statement, among
 from paywall_core.errors import ConcurrentUpdate
 from paywall_core.order import Change, HistoryEntry, Order
 from paywall_core.ports.unit_of_work import LapseCensus, OrderRepository
 
 
-def _bind(dialect: str) -> Insert:
-    """An id that has an owner keeps it."""
-    marked = insert_into(dialect, order_references)
+def _claim(dialect: str) -> Insert:
+    """An id that has an owner keeps it; an owner that does not exist is none."""
+    rows = Rows(dialect, order_references.c.reference, order_references.c.order_id)
+    known = select(orders.c.id).where(orders.c.id == rows.c["order_id"]).scalar_subquery()
+    marked = rows.insert_into(order_references, order_id=known)
     owner = order_references.c.order_id
     bound: Insert = marked.on_conflict_do_update(
         index_elements=["reference"], set_={"order_id": func.coalesce(owner, marked.excluded.order_id)}
-    ).returning(owner)
+    ).returning(order_references.c.reference, owner)
     return bound
+
+
+def _lock(dialect: str) -> Select[Any]:
+    """In the order of their ids, so that two transactions cannot lock crosswise."""
+    wanted = among(dialect, orders.c.id, "order_ids")
+    return select(orders).where(wanted).order_by(orders.c.id).with_for_update(key_share=True)
+
+
+def _save(dialect: str) -> Update:
+    changing = [orders.c[name] for name in CHANGING_COLUMNS]
+    rows = Rows(dialect, orders.c.id, column("base_version", orders.c.version.type), *changing)
+    values = {name: rows.c[name] for name in CHANGING_COLUMNS}
+    its_base = (orders.c.id == rows.c["id"], orders.c.version == rows.c["base_version"])
+    return update(orders).where(*its_base).values(values).returning(orders.c.id)
+
+
+def _tell(dialect: str) -> Insert:
+    told: Insert = Rows(dialect, *order_history.c).insert_into(order_history)
+    return told
 
 
 _BY_ID: Final[Select[Any]] = select(orders).where(orders.c.id == bindparam("order_id"))
@@ -33,13 +54,10 @@ _LAPSED: Final = orders.c.access_until <= bindparam("now", type_=orders.c.access
 _ADD: Final = Statement(insert(orders), columns=[*(c.name for c in orders.c if c.name != "provider_read_at")])
 _GET: Final = Statement(_BY_ID)
 _LOCK: Final = Statement(_BY_ID.with_for_update(key_share=True))
-_SAVE: Final = Statement(
-    update(orders).where(orders.c.id == bindparam("order_id"), orders.c.version == bindparam("expected_version")),
-    columns=CHANGING_COLUMNS,
-)
-_TELL: Final = Statement(insert(order_history))
-_IS_KNOWN: Final = Statement(select(orders.c.id).where(orders.c.id == bindparam("order_id")))
-_CLAIM: Final = Statement(_bind, columns=["reference", "order_id"])
+_LOCK_ALL: Final = Statement(_lock)
+_SAVE: Final = Statement(_save)
+_TELL: Final = Statement(_tell)
+_CLAIM: Final = Statement(_claim)
 _TAKE_LAPSED: Final = Statement(
     select(orders)
     .where(LIVE, _LAPSED)
@@ -85,26 +103,33 @@ class SqlOrders(OrderRepository):
             row = await self._connection.first(_LOCK if for_update else _GET, {"order_id": order_id})
         return None if row is None else order_of_row(row)
 
-    async def save(self, change: Change, *, expected_version: int) -> None:
-        """Write a change, if nobody else did meanwhile."""
-        order = change.order
-        values = {**changing_columns(order), "order_id": order.id, "expected_version": expected_version}
-        with conflicts_of(order.id):
-            if await self._connection.change(_SAVE, values) != 1:
-                raise ConcurrentUpdate(order.id)
-            if change.history:
-                await self._connection.each(_TELL, [history_row(order, entry) for entry in change.history])
+    async def lock(self, order_ids: Collection[UUID]) -> Mapping[UUID, Order]:
+        """Read orders, locked, in the order of their ids."""
+        if not order_ids:
+            return {}
+        with conflicts_of(*order_ids):
+            found = await self._connection.all(_LOCK_ALL, {"order_ids": list(order_ids)})
+        return {row.id: order_of_row(row) for row in found}
 
-    async def claim(self, references: Sequence[str], order_id: UUID | None) -> frozenset[UUID]:
-        """Bind provider ids to an order, in their sorted order so that two transactions cannot lock crosswise."""
-        found = None if order_id is None else await self._connection.first(_IS_KNOWN, {"order_id": order_id})
-        known = None if found is None else found.id
-        owners = set() if known is None else {known}
-        if references:
-            rows = [{"reference": reference, "order_id": known} for reference in sorted(set(references))]
-            bound = await self._connection.each(_CLAIM, rows)
-            owners.update(row.order_id for row in bound if row.order_id is not None)
-        return frozenset(owners)
+    async def save(self, *changes: Change) -> None:
+        """Write changes, where nobody else did meanwhile."""
+        rows = [
+            {"id": change.order.id, "base_version": change.base_version, **changing_columns(change.order)}
+            for change in changes
+        ]
+        told = [history_row(change.order, entry) for change in changes for entry in change.history]
+        with conflicts_of(*(change.order.id for change in changes)):
+            saved = {row.id for row in await self._connection.each(_SAVE, rows)}
+            for change in changes:
+                if change.order.id not in saved:
+                    raise ConcurrentUpdate(change.order.id)
+            if told:
+                await self._connection.each(_TELL, told)
+
+    async def claim(self, wanted: Mapping[str, UUID | None]) -> Mapping[str, UUID | None]:
+        """Bind provider ids to orders, in their sorted order so that two transactions cannot lock crosswise."""
+        rows = [{"reference": reference, "order_id": wanted[reference]} for reference in sorted(wanted)]
+        return {row.reference: row.order_id for row in await self._connection.each(_CLAIM, rows)}
 
     async def lapsed(self, now: datetime, limit: int) -> Sequence[Order]:
         """Lapsed orders, locked; those locked by others are passed over."""

@@ -11,7 +11,7 @@ from sqlalchemy import Delete, Insert, Select, Update, and_, bindparam, delete, 
 from adapters.db.connection import Connection
 from adapters.db.rows import OUTBOX_COLUMNS, decode_effect, outbox_row
 from adapters.db.schema import DUE, FORGETTABLE, PUT_OFF, outbox
-from adapters.db.statements import Statement, among, insert_into
+from adapters.db.statements import Rows, Statement, among
 from paywall_core.effects import Effect, due_after_all
 from paywall_core.ports.unit_of_work import (
     Delivery,
@@ -26,7 +26,7 @@ _PENDING: Final = str(DeliveryStatus.PENDING)
 
 def _enqueue(dialect: str) -> Insert:
     """A key that was skipped is due again, any other that is there stays as it is."""
-    written = insert_into(dialect, outbox)
+    written = Rows(dialect, *(outbox.c[name] for name in OUTBOX_COLUMNS)).insert_into(outbox)
     revived = {
         **{name: written.excluded[name] for name in ("effect", "status", "due_at", "created_at", "first_due_at")},
         "lease_id": null(),
@@ -96,7 +96,7 @@ def _settle(*, moves: bool, attempted: bool) -> Statement:
     return Statement(update(outbox).where(*ours).values(values))
 
 
-_ENQUEUE: Final = Statement(_enqueue, columns=OUTBOX_COLUMNS)
+_ENQUEUE: Final = Statement(_enqueue)
 _FIND_DUE: Final = Statement(
     select(outbox.c.key)
     .where(DUE, outbox.c.due_at <= bindparam("now"))
@@ -141,7 +141,7 @@ class SqlOutbox(OutboxRepository):
         """Write effects; a key that was skipped is due again, any other that is there stays as it is."""
         if not effects:
             return
-        wanted = {effect.key: effect for effect in effects}
+        wanted = {effect.key: effect for effect in reversed(effects)}
         rows = [  # the same order in every transaction, so that none lock crosswise
             outbox_row(wanted[key], now=now) for key in sorted(wanted)
         ]

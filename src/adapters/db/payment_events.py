@@ -2,26 +2,33 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Delete, Insert, Select, bindparam, delete, insert, null, select, update
+from sqlalchemy import Delete, Insert, Select, bindparam, delete, null, select, update
 
 from adapters.db.connection import Connection
 from adapters.db.rows import decode_notification, encode_notification
 from adapters.db.schema import DONE_WITH, WAITING, parked_references, payment_events
-from adapters.db.statements import Statement, among, insert_into
+from adapters.db.statements import Rows, Statement, among
 from paywall_core.notification import PaymentNotification
-from paywall_core.ports.unit_of_work import PaymentEventRepository
+from paywall_core.ports.unit_of_work import OwnedNotification, PaymentEventRepository
 
 
 def _add_once(dialect: str) -> Insert:
+    new = Rows(dialect, *(column for column in payment_events.c if column.name != "set_aside_at"))
     added: Insert = (
-        insert_into(dialect, payment_events)
+        new.insert_into(payment_events)
         .on_conflict_do_nothing(index_elements=["stripe_event_id"])
         .returning(payment_events.c.stripe_event_id)
     )
     return added
+
+
+def _park(dialect: str) -> Insert:
+    parked: Insert = Rows(dialect, *parked_references.c).insert_into(parked_references)
+    return parked
 
 
 def _parked(dialect: str) -> Select[Any]:
@@ -50,8 +57,8 @@ def _forget(dialect: str) -> Delete:
 
 _THIS: Final = payment_events.c.stripe_event_id == bindparam("event_id")
 
-_ADD: Final = Statement(_add_once, columns=[*(c.name for c in payment_events.c if c.name != "set_aside_at")])
-_PARK: Final = Statement(insert(parked_references))
+_ADD: Final = Statement(_add_once)
+_PARK: Final = Statement(_park)
 _PARKED: Final = Statement(_parked)
 _LET_GO: Final = Statement(
     delete(parked_references).where(parked_references.c.stripe_event_id == bindparam("event_id"))
@@ -81,28 +88,36 @@ class SqlPaymentEvents(PaymentEventRepository):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, notification: PaymentNotification, *, order_id: UUID | None, received_at: datetime) -> bool:
-        """Store an event once; a concurrent one of the same id is waited for."""
-        waits = order_id is None and bool(notification.events)
-        event = {
-            "stripe_event_id": notification.event_id,
-            "event_type": notification.event_type,
-            "occurred_at": notification.occurred_at,
-            "received_at": received_at,
-            "payload": notification.payload,
-            "notification": encode_notification(notification),
-            "order_id": order_id,
-            "waiting_since": received_at if waits else None,
-        }
-        if await self._connection.first(_ADD, event) is None:
-            return False
-        if waits and notification.references:
-            rows = [
-                {"reference": reference, "stripe_event_id": notification.event_id}
-                for reference in sorted(set(notification.references))
-            ]
-            await self._connection.each(_PARK, rows)
-        return True
+    async def add(self, owned: Sequence[OwnedNotification], *, received_at: datetime) -> frozenset[str]:
+        """Store events, each once, in the order of their ids; a concurrent one of the same id is waited for."""
+        events = sorted(((told.event_id or "", told, order_id) for told, order_id in owned), key=itemgetter(0))
+        waiting = {event_id: told.references for event_id, told, owner in events if owner is None and told.events}
+        added = await self._connection.each(
+            _ADD,
+            [
+                {
+                    "stripe_event_id": event_id,
+                    "event_type": told.event_type,
+                    "occurred_at": told.occurred_at,
+                    "received_at": received_at,
+                    "payload": told.payload,
+                    "notification": encode_notification(told),
+                    "order_id": order_id,
+                    "waiting_since": received_at if event_id in waiting else None,
+                }
+                for event_id, told, order_id in events
+            ],
+        )
+        new = frozenset(row.stripe_event_id for row in added)
+        parked = [
+            {"reference": reference, "stripe_event_id": event_id}
+            for event_id, references in waiting.items()
+            if event_id in new
+            for reference in sorted(set(references))
+        ]
+        if parked:
+            await self._connection.each(_PARK, parked)
+        return new
 
     async def parked(self, references: Sequence[str]) -> Sequence[PaymentNotification]:
         """Parked events that name any of these ids, the longest parked first."""

@@ -29,8 +29,13 @@ SqliteOpener: TypeAlias = Callable[[], Awaitable[aiosqlite.Connection]]
 
 
 class Pool(ABC):
-    """The connections of one process."""
+    """The connections of one process.
 
+    Attributes:
+        writers: transactions that write, at once: more of them do not do more.
+    """
+
+    writers: ClassVar[int]
     _read: ClassVar[str | None]
     _snapshot: ClassVar[str]
     _write: ClassVar[str]
@@ -100,6 +105,7 @@ class SqlitePool(Pool):
         connect: opens one, in autocommit; by default `aiosqlite`.
     """
 
+    writers = 1
     _snapshot = "BEGIN"
     _write = "BEGIN IMMEDIATE"  # writers queue up here, at the start, instead of failing in the middle
 
@@ -167,6 +173,7 @@ class PostgresPool(Pool):
         arguments: what the driver connects by.
     """
 
+    writers = 2  # one works while the other waits for its commit
     _snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     _write = "BEGIN"
 

@@ -56,6 +56,8 @@ class Statement:
         clause: what SQLAlchemy Core wrote; or what writes it, given the dialect's name. Its `bindparam`s are the values
             that an execution gives; literals in it stay what they are. A list is asked for by `among`.
         columns: of an INSERT or UPDATE without values of its own, the columns that an execution gives.
+
+    A statement about `Rows` is executed for many at once, by `Connection.each`.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Written:
     Attributes:
         sql: the text.
         gives_rows: it has columns to give.
+        takes_columns: its values are whole columns of the rows that it is executed for.
     """
 
     def __init__(self, clause: Executable, dialect: Dialect, columns: list[str] | None) -> None:
@@ -88,8 +91,10 @@ class Written:
         )
         self.sql = compiled.string
         self._values: list[tuple[str, bool, object, _Convert]] = []
+        self.takes_columns = False
         for name in compiled.positiontup or ():
             bind = compiled.binds[name]
+            self.takes_columns |= isinstance(bind.type, Several) and bind.type.is_column
             convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
             fixed = None if bind.required else bind.effective_value
             self._values.append((name, bind.required, fixed if convert is None else convert(fixed), convert))
@@ -113,6 +118,10 @@ class Written:
             for name, required, fixed, convert in self._values
         ]
 
+    def columns(self, rows: Sequence[Values]) -> list[object]:
+        """The values of many rows, column by column, for a statement that takes them so."""
+        return self.arguments({name: [row[name] for row in rows] for name in rows[0]})
+
     def row(self, raw: Iterable[Any]) -> Row:
         """A row of the driver's as the core's values."""
         if not self._converts:
@@ -130,9 +139,10 @@ class Several(TypeDecorator[Sequence[Any]]):
     impl = Text
     cache_ok = True
 
-    def __init__(self, item: TypeEngine[Any]) -> None:
+    def __init__(self, item: TypeEngine[Any], *, is_column: bool = False) -> None:
         super().__init__()
         self.item = item
+        self.is_column = is_column
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """An array where there are arrays."""
@@ -163,6 +173,42 @@ def among(dialect: str, wanted: ColumnElement[Any], name: str) -> ColumnElement[
     if dialect == "sqlite":
         return wanted.in_(select(func.json_each(items).table_valued("value").c.value))
     return wanted == any_(items)
+
+
+class Rows:
+    """The rows that a statement is executed for, as it speaks of them: all in one execution where there are arrays.
+
+    Each of the statement's values then is a column of theirs. On SQLite, which has none and needs no trip, the
+    statement is executed row by row.
+
+    Args:
+        dialect: the database's.
+        columns: what each row has; their names and types.
+
+    Attributes:
+        c: a row's values, by the columns' names.
+    """
+
+    def __init__(self, dialect: str, *columns: ColumnElement[Any]) -> None:
+        self._dialect = dialect
+        self.c: dict[str, ColumnElement[Any]]
+        if dialect == "sqlite":
+            self.c = {_name(one): bindparam(_name(one), type_=one.type) for one in columns}
+            return
+        given = [bindparam(_name(one), type_=Several(one.type, is_column=True)) for one in columns]
+        table = func.unnest(*given).table_valued(*(column(_name(one), one.type) for one in columns))
+        self.c = dict(table.render_derived(name="given").c)
+
+    def insert_into(self, table: Table, **instead: ColumnElement[Any]) -> Any:
+        """An INSERT of these rows, with other values for some of their columns; it knows ON CONFLICT."""
+        values = {**self.c, **instead}
+        if self._dialect == "sqlite":
+            return insert_into(self._dialect, table).values(values)
+        return insert_into(self._dialect, table).from_select(list(values), select(*values.values()))
+
+
+def _name(of: ColumnElement[Any]) -> str:
+    return of.key or ""
 
 
 def insert_into(dialect: str, table: Table) -> Any:

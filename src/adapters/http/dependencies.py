@@ -15,7 +15,7 @@ from paywall_core.use_cases.activate_access import ActivateAccess
 from paywall_core.use_cases.check_invariants import CheckInvariants
 from paywall_core.use_cases.confirm_restore import ConfirmRestore
 from paywall_core.use_cases.customer_portal import OpenCustomerPortal
-from paywall_core.use_cases.record_payment import RecordPayment
+from paywall_core.use_cases.record_together import RecordTogether
 from paywall_core.use_cases.request_restore import RequestRestore
 from paywall_core.use_cases.session_status import GetSessionStatus
 from paywall_core.use_cases.start_checkout import StartCheckout
@@ -40,7 +40,7 @@ class HttpDependencies:
     """
 
     start_checkout: StartCheckout
-    record_payment: RecordPayment
+    record_payment: RecordTogether
     session_status: GetSessionStatus
     activate_access: ActivateAccess
     access_status: GetAccessStatus

@@ -9,7 +9,7 @@ Leaving the block without `commit()` rolls back. No network call happens inside 
 every implementation.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from types import TracebackType
@@ -36,20 +36,24 @@ class OrderRepository(Protocol):
         """Read an order; with `for_update` nobody else can change it before this transaction ends."""
         ...
 
-    async def save(self, change: Change, *, expected_version: int) -> None:
-        """Write a change: the order, and its new history entries.
+    async def lock(self, order_ids: Collection[UUID]) -> Mapping[UUID, Order]:
+        """Read orders, those that exist, as `get` with `for_update` does."""
+        ...
+
+    async def save(self, *changes: Change) -> None:
+        """Write changes, no two of the same order: the orders, and their new history entries.
 
         Raises:
-            ConcurrentUpdate: the stored order is not of `expected_version` any more.
+            ConcurrentUpdate: a stored order is not of its change's `base_version` any more.
         """
         ...
 
-    async def claim(self, references: Sequence[str], order_id: UUID | None) -> frozenset[UUID]:
-        """Bind provider ids to an order, and say which orders own them.
+    async def claim(self, wanted: Mapping[str, UUID | None]) -> Mapping[str, UUID | None]:
+        """Bind each of these provider ids to its order, and say which order owns it now.
 
-        An id that is bound already keeps its owner. With `order_id` None (or of an order that does not exist) ids
-        without an owner are only marked, and another transaction that claims one of them waits for this one to end:
-        so an event that is parked and the one that makes its order known never miss each other.
+        An id that is bound already keeps its owner. With None (or an order that does not exist) an id without an owner
+        is only marked, and another transaction that claims it waits for this one to end: so an event that is parked
+        and the one that makes its order known never miss each other.
         """
         ...
 
@@ -87,13 +91,17 @@ class LapseCensus(Struct, frozen=True, kw_only=True):
     live: int
 
 
+OwnedNotification: TypeAlias = tuple[PaymentNotification, UUID | None]
+"""An event of the provider's (it has an `event_id`), and the order that it is about."""
+
+
 class PaymentEventRepository(Protocol):
     """What the payment provider told us, each of its events once."""
 
-    async def add(self, notification: PaymentNotification, *, order_id: UUID | None, received_at: datetime) -> bool:
-        """Store an event; False when its `event_id` is stored already (a repeat).
+    async def add(self, owned: Sequence[OwnedNotification], *, received_at: datetime) -> frozenset[str]:
+        """Store events, each with the order that it is about; the ids of those that were not stored already.
 
-        With `order_id` None and something in `events`, it is parked until one of its `references` finds an order.
+        Without an order and with something in `events`, one is parked until one of its `references` finds an order.
         """
         ...
 
@@ -221,7 +229,8 @@ class OutboxRepository(Protocol):
     async def enqueue(self, effects: Sequence[Effect], *, now: datetime) -> None:
         """Write effects that are owed since `now`; each is due then, or as late as `effects.due_at` says.
 
-        A key that is there already is left alone, unless it was skipped: then it is due again.
+        A key that is there already is left alone, unless it was skipped: then it is due again. So is one that comes
+        twice.
         """
         ...
 

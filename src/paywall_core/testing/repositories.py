@@ -1,6 +1,6 @@
 """The repositories of the in-memory unit of work."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -21,6 +21,7 @@ from paywall_core.ports.unit_of_work import (
     OperatorLog,
     OrderRepository,
     OutboxRepository,
+    OwnedNotification,
     PaymentEventRepository,
     ReconciliationLog,
     RestoreChallengeRepository,
@@ -57,25 +58,26 @@ class InMemoryOrders(OrderRepository):
         """Read an order; transactions are serialised, so every read is `for_update`."""
         return self._tables.orders.get(order_id)
 
-    async def save(self, change: Change, *, expected_version: int) -> None:
-        """Write a change."""
-        order = change.order
-        stored = self._tables.orders.get(order.id)
-        if stored is None or stored.version != expected_version:
-            raise ConcurrentUpdate(order.id)
-        self._tables.orders[order.id] = order
-        self._tables.history[order.id] = (*self._tables.history.get(order.id, ()), *change.history)
+    async def lock(self, order_ids: Collection[UUID]) -> Mapping[UUID, Order]:
+        """Read orders."""
+        return {order_id: self._tables.orders[order_id] for order_id in order_ids if order_id in self._tables.orders}
 
-    async def claim(self, references: Sequence[str], order_id: UUID | None) -> frozenset[UUID]:
-        """Bind provider ids to an order."""
-        known = order_id if order_id in self._tables.orders else None
-        owners = {known} if known else set()
-        for reference in references:
-            owner = self._tables.references.get(reference) or known
-            self._tables.references[reference] = owner
-            if owner is not None:
-                owners.add(owner)
-        return frozenset(owners)
+    async def save(self, *changes: Change) -> None:
+        """Write changes."""
+        for change in changes:
+            order = change.order
+            stored = self._tables.orders.get(order.id)
+            if stored is None or stored.version != change.base_version:
+                raise ConcurrentUpdate(order.id)
+            self._tables.orders[order.id] = order
+            self._tables.history[order.id] = (*self._tables.history.get(order.id, ()), *change.history)
+
+    async def claim(self, wanted: Mapping[str, UUID | None]) -> Mapping[str, UUID | None]:
+        """Bind provider ids to orders."""
+        for reference, order_id in wanted.items():
+            known = order_id if order_id in self._tables.orders else None
+            self._tables.references[reference] = self._tables.references.get(reference) or known
+        return {reference: self._tables.references[reference] for reference in wanted}
 
     async def lapsed(self, now: datetime, limit: int) -> Sequence[Order]:
         """Orders whose access ended."""
@@ -127,21 +129,15 @@ class InMemoryPaymentEvents(PaymentEventRepository):
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    async def add(
-        self,
-        notification: PaymentNotification,
-        *,
-        order_id: UUID | None,
-        received_at: datetime,
-    ) -> bool:
-        """Store an event once."""
-        event_id = notification.event_id
-        if event_id is None or event_id in self._tables.events:
-            return False
-        self._tables.events[event_id] = StoredEvent(
-            notification=notification, order_id=order_id, received_at=received_at
-        )
-        return True
+    async def add(self, owned: Sequence[OwnedNotification], *, received_at: datetime) -> frozenset[str]:
+        """Store events, each once."""
+        new = {
+            told.event_id: StoredEvent(notification=told, order_id=order_id, received_at=received_at)
+            for told, order_id in owned
+            if told.event_id is not None and told.event_id not in self._tables.events
+        }
+        self._tables.events.update(new)
+        return frozenset(new)
 
     async def parked(self, references: Sequence[str]) -> Sequence[PaymentNotification]:
         """Parked events that name any of these ids."""

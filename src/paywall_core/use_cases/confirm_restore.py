@@ -117,7 +117,7 @@ class ConfirmRestore:
             if order is None or order.state_at(now) not in _STANDING:
                 continue
             change = rotate(order, redeemed_by=telegram_user_id, now=now, cause="restore")
-            await uow.orders.save(change, expected_version=order.version)
+            await uow.orders.save(change)
             await uow.outbox.enqueue(change.effects, now=now)
             return change
         return None

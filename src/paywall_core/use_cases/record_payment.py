@@ -1,16 +1,17 @@
 """The payment provider says something: by webhook, in its event list, or because we asked. One door for all."""
 
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from paywall_core.effects import LookUpEvent
+from paywall_core.effects import Effect, LookUpEvent
 from paywall_core.errors import OrderNotFound, ReferencesDisagree
 from paywall_core.lifecycle import State
 from paywall_core.notification import PaymentNotification
-from paywall_core.order import Order, apply
+from paywall_core.order import Change, Order, apply
 from paywall_core.ports.clock import Clock
 from paywall_core.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
@@ -55,69 +56,152 @@ class RecordPayment:
             ConcurrentUpdate: somebody else changed the order meanwhile; nothing was stored.
             ReferencesDisagree: its ids belong to different orders; nothing was stored.
         """
+        (recorded,) = await self.together([notification])
+        return recorded
+
+    async def together(self, notifications: Sequence[PaymentNotification]) -> Sequence[RecordedPayment]:
+        """Record several in one transaction, with as many questions to the database as for one; all of them or none.
+
+        Args:
+            notifications: no two with anything in common that `subjects_of` names.
+
+        Returns:
+            What became of each, in their order.
+
+        Raises:
+            PaywallError: as for one. Which of them it was is not said.
+        """
         async with self._unit_of_work() as uow:
-            recorded = await self._record(uow, notification)
+            recorded = await self._record(uow, notifications)
             await uow.commit()
         return recorded
 
-    async def _record(self, uow: UnitOfWork, notification: PaymentNotification) -> RecordedPayment:
-        # What we asked for ourselves may teach nothing but which ids belong together.
-        is_ours = bool(notification.events) or notification.event_id is None
-        order_id = await _owner(uow, notification) if is_ours else None
-        now = self._clock.now()
-        if notification.event_id is not None and not await uow.payment_events.add(
-            notification, order_id=order_id, received_at=now
-        ):
-            return RecordedPayment(duplicate=True, order_id=order_id)
-        if order_id is None:
-            return await self._park(uow, notification)
-        order = await uow.orders.get(order_id, for_update=True)
-        if order is None:
-            raise OrderNotFound(order_id)
-        changed = await self._apply(uow, order, notification)
-        changed = await self._apply_parked(uow, changed, notification.references)
-        return RecordedPayment(order_id=order_id, before=order.state, after=changed.state)
+    async def _record(self, uow: UnitOfWork, notifications: Sequence[PaymentNotification]) -> list[RecordedPayment]:
+        owners, orders = await _owners(uow, notifications)
+        ledger = _Ledger(orders=orders, now=self._clock.now())
+        events = [(told, owner) for told, owner in zip(notifications, owners, strict=True) if told.event_id is not None]
+        new = await uow.payment_events.add(events, received_at=ledger.now) if events else frozenset()
+        recorded: list[RecordedPayment] = []
+        known: dict[str, UUID] = {}
+        for told, owner in zip(notifications, owners, strict=True):
+            if told.event_id is not None and told.event_id not in new:
+                recorded.append(RecordedPayment(duplicate=True, order_id=owner))
+            elif owner is None:
+                recorded.append(self._park(ledger, told))
+            else:
+                before = ledger.orders[owner].state
+                self._apply(ledger, owner, told)
+                known.update(dict.fromkeys(told.references, owner))
+                recorded.append(RecordedPayment(order_id=owner, before=before))
+        await self._apply_parked(uow, ledger, known)
+        await ledger.write(uow)
+        return [
+            one
+            if one.before is None or one.order_id is None
+            # Only now: what waited for the order was applied after it.
+            else structs.replace(one, after=ledger.orders[one.order_id].state)
+            for one in recorded
+        ]
 
-    async def _park(self, uow: UnitOfWork, notification: PaymentNotification) -> RecordedPayment:
+    def _park(self, ledger: "_Ledger", notification: PaymentNotification) -> RecordedPayment:
         """The event is stored; see to it that somebody asks the provider whose it is."""
         if notification.event_id is None or not notification.events:
             return RecordedPayment()
-        now = self._clock.now()
-        effect = LookUpEvent(event_id=notification.event_id, not_before=now + LOOK_UP_DELAY)
-        await uow.outbox.enqueue([effect], now=now)
+        ledger.owed.append(LookUpEvent(event_id=notification.event_id, not_before=ledger.now + LOOK_UP_DELAY))
         return RecordedPayment(parked=True)
 
-    async def _apply(self, uow: UnitOfWork, order: Order, notification: PaymentNotification) -> Order:
-        now = self._clock.now()
+    def _apply(self, ledger: "_Ledger", order_id: UUID, notification: PaymentNotification) -> None:
         cause = notification.event_id or notification.event_type
-        change = apply(order, *notification.events, now=now, cause=cause)
-        if change.history:
-            await uow.orders.save(change, expected_version=order.version)
-            await uow.outbox.enqueue(change.effects, now=now)
-        return change.order
+        ledger.note(apply(ledger.orders[order_id], *notification.events, now=ledger.now, cause=cause))
 
-    async def _apply_parked(self, uow: UnitOfWork, order: Order, references: tuple[str, ...]) -> Order:
-        """What waited for this order is applied now; each may name further ids that others wait for."""
-        while references:
-            waiting = await uow.payment_events.parked(references)
-            found: set[str] = set()
+    async def _apply_parked(self, uow: UnitOfWork, ledger: "_Ledger", known: Mapping[str, UUID]) -> None:
+        """What waited for these orders is applied now; each may name further ids that others wait for."""
+        asked = dict(known)
+        while known:
+            waiting = await uow.payment_events.parked(sorted(known))
+            found: dict[str, UUID] = {}
             for notification in waiting:
-                await uow.orders.claim(sorted(notification.references), order.id)
-                order = await self._apply(uow, order, notification)
-                await uow.payment_events.unpark(notification.event_id or "", order.id)  # the parked have one
-                found.update(notification.references)
-            references = tuple(sorted(found - set(references)))
-        return order
+                owner = next(known[reference] for reference in notification.references if reference in known)
+                self._apply(ledger, owner, notification)
+                await uow.payment_events.unpark(notification.event_id or "", owner)  # the parked have one
+                found.update(dict.fromkeys(notification.references, owner))
+            if found:
+                await uow.orders.claim(found)
+            known = {reference: owner for reference, owner in found.items() if reference not in asked}
+            asked.update(known)
 
 
-async def _owner(uow: UnitOfWork, notification: PaymentNotification) -> UUID | None:
-    """The order that a notification is about, by our own metadata first, by the provider's ids second."""
-    owners = await uow.orders.claim(sorted(notification.references), notification.order_id)
-    if notification.order_id in owners:
-        return notification.order_id
-    if len(owners) > 1:
-        raise ReferencesDisagree(notification.event_type, owners)
-    owner = next(iter(owners), None)
-    if owner is not None:  # its other ids become the order's too, so that what names only those finds it
-        await uow.orders.claim(sorted(notification.references), owner)
+def subjects_of(notification: PaymentNotification) -> frozenset[object]:
+    """Everything by which two notifications can be about the same: the event itself, its order, the provider's ids."""
+    named = {notification.event_id, notification.order_id, *notification.references}
+    return frozenset(named - {None})
+
+
+class _Ledger:
+    """What one transaction is going to write: the orders as they are now, and what came of it."""
+
+    def __init__(self, *, orders: Mapping[UUID, Order], now: datetime) -> None:
+        self.orders = dict(orders)
+        self.now = now
+        self.owed: list[Effect] = []
+        self._changes: dict[UUID, Change] = {}
+
+    def note(self, change: Change) -> None:
+        """An order has changed, if it has."""
+        order_id = change.order.id
+        self.orders[order_id] = change.order
+        if change.history:
+            earlier = self._changes.get(order_id)
+            self._changes[order_id] = change if earlier is None else earlier.then(change)
+
+    async def write(self, uow: UnitOfWork) -> None:
+        """Write all of it."""
+        if self._changes:
+            await uow.orders.save(*self._changes.values())
+        owed = [*self.owed, *(effect for change in self._changes.values() for effect in change.effects)]
+        if owed:
+            await uow.outbox.enqueue(owed, now=self.now)
+
+
+async def _owners(
+    uow: UnitOfWork, notifications: Sequence[PaymentNotification]
+) -> tuple[Sequence[UUID | None], Mapping[UUID, Order]]:
+    """The order that each is about, by our own metadata first, by the provider's ids second; and these orders, locked.
+
+    What we asked for ourselves may teach nothing but which ids belong together.
+    """
+    ours = [bool(told.events) or told.event_id is None for told in notifications]
+    wanted = {
+        reference: told.order_id
+        for told, is_ours in zip(notifications, ours, strict=True)
+        if is_ours
+        for reference in told.references
+    }
+    owner_of = dict(await uow.orders.claim(wanted)) if wanted else {}
+    named = [told.order_id for told, is_ours in zip(notifications, ours, strict=True) if is_ours]
+    orders = await uow.orders.lock({order_id for order_id in (*named, *owner_of.values()) if order_id is not None})
+    owners = [
+        _owner(told, owner_of, orders) if is_ours else None for told, is_ours in zip(notifications, ours, strict=True)
+    ]
+    unbound = {
+        reference: owner
+        for told, owner in zip(notifications, owners, strict=True)
+        if owner is not None
+        for reference in told.references
+        if owner_of[reference] is None
+    }
+    if unbound:  # what names only those finds the order, too
+        await uow.orders.claim(unbound)
+    return owners, orders
+
+
+def _owner(told: PaymentNotification, owner_of: Mapping[str, UUID | None], orders: Mapping[UUID, Order]) -> UUID | None:
+    if told.order_id in orders:
+        return told.order_id
+    found = {owner for reference in told.references if (owner := owner_of[reference]) is not None}
+    if len(found) > 1:
+        raise ReferencesDisagree(told.event_type, found)
+    owner = next(iter(found), None)
+    if owner is not None and owner not in orders:
+        raise OrderNotFound(owner)
     return owner

@@ -107,14 +107,14 @@ class StartCheckout:
     async def _note_session(self, order_id: UUID, session_id: str) -> None:
         """Remember the session. Its webhook may have come before this: then there is nothing left to do."""
         async with self._unit_of_work() as uow:
-            await uow.orders.claim([session_id], order_id)
+            await uow.orders.claim({session_id: order_id})
             order = await uow.orders.get(order_id, for_update=True)
             if order is None:
                 raise OrderNotFound(order_id)
             event = CheckoutOpened(session_id=session_id)
             change = apply(order, event, now=self._clock.now(), cause="checkout")
             if change.history:
-                await uow.orders.save(change, expected_version=order.version)
+                await uow.orders.save(change)
             await uow.commit()
 
 

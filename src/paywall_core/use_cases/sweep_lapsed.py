@@ -83,7 +83,7 @@ class SweepLapsed:
             too_soon = await uow.orders.shut_out(now, self._batch_size - len(orders))
             for order in (*orders, *too_soon):
                 change = apply(order, TimePassed(), now=now, cause=cause)
-                await uow.orders.save(change, expected_version=order.version)
+                await uow.orders.save(change)
                 await uow.outbox.enqueue(change.effects, now=now)
                 if confirmed_by is not None:
                     await uow.operator_log.add(

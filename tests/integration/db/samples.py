@@ -105,7 +105,7 @@ async def change(store: Store, order: Order, *events: Event, now: datetime = NOW
     """Store a change of an order."""
     changed = apply(order, *events, now=now, cause="test")
     async with store.unit_of_work() as uow:
-        await uow.orders.save(changed, expected_version=order.version)
+        await uow.orders.save(changed)
         await uow.outbox.enqueue(changed.effects, now=now)
         await uow.commit()
     return changed.order

@@ -32,7 +32,7 @@ async def redeemed(store: Store, order: Order, telegram_user_id: int) -> Order:
     """Its customer walks in."""
     changed = redeem(order, telegram_user_id=telegram_user_id, now=NOW)
     async with store.unit_of_work() as uow:
-        await uow.orders.save(changed, expected_version=order.version)
+        await uow.orders.save(changed)
         await uow.commit()
     return changed.order
 
@@ -73,9 +73,9 @@ async def test_orders_are_found_by_whom_they_belong_to(store: Store, archive: Or
     both = await add(store, place(chat="7", email="bob@example.com", at=NOW + 2 * MINUTE))
     both = await redeemed(store, await change(store, both, paid_event("cs_2")), 7)
     async with store.unit_of_work() as uow:
-        await uow.orders.claim(["cs_1", "pi_1"], hers.id)
-        await uow.orders.claim(["cs_2"], both.id)
-        await uow.orders.claim(["ch_9"], None)
+        await uow.orders.claim({"cs_1": hers.id, "pi_1": hers.id})
+        await uow.orders.claim({"cs_2": both.id})
+        await uow.orders.claim({"ch_9": None})
         await uow.commit()
     for query, expected in (
         (OrderQuery(address="anna@example.com"), [named, hers]),
@@ -119,9 +119,9 @@ async def test_dossier_holds_all_that_is_stored_about_an_order(store: Store, arc
     await change(store, other, paid_event("cs_2"))
     async with store.unit_of_work() as uow:
         told = notification("evt_1", REFUND, references=("ch_1", "pi_1"))
-        await uow.payment_events.add(told, order_id=order.id, received_at=NOW + MINUTE)
-        await uow.payment_events.add(notification("evt_2"), order_id=order.id, received_at=NOW + 2 * MINUTE)
-        await uow.payment_events.add(notification("evt_3"), order_id=other.id, received_at=NOW)
+        await uow.payment_events.add([(told, order.id)], received_at=NOW + MINUTE)
+        await uow.payment_events.add([(notification("evt_2"), order.id)], received_at=NOW + 2 * MINUTE)
+        await uow.payment_events.add([(notification("evt_3"), other.id)], received_at=NOW)
         await uow.outbox.enqueue([SendAccessEmail(order_id=order.id, token_version=2)], now=NOW + MINUTE)
         await uow.commit()
     dossier = await archive.dossier(order.id)

@@ -193,9 +193,9 @@ async def test_parked_event_is_found_until_it_has_found_its_order(store: Store) 
     order = await add(store, place())
     parked = notification("evt_1", REFUND, references=("ch_1",))
     async with store.unit_of_work() as uow:
-        await uow.payment_events.add(parked, order_id=None, received_at=NOW)
-        await uow.payment_events.add(notification("evt_2", references=("ch_2",)), order_id=None, received_at=NOW)
-        await uow.payment_events.add(notification("evt_3", REFUND), order_id=order.id, received_at=NOW)
+        await uow.payment_events.add([(parked, None)], received_at=NOW)
+        await uow.payment_events.add([(notification("evt_2", references=("ch_2",)), None)], received_at=NOW)
+        await uow.payment_events.add([(notification("evt_3", REFUND), order.id)], received_at=NOW)
         await uow.commit()
     async with store.unit_of_work() as uow:
         assert await uow.payment_events.find_parked("evt_1") == parked
@@ -210,7 +210,7 @@ async def test_event_set_aside_still_finds_its_order(store: Store) -> None:
     order = await add(store, place())
     parked = notification("evt_1", REFUND, references=("ch_1",))
     async with store.unit_of_work() as uow:
-        await uow.payment_events.add(parked, order_id=None, received_at=NOW)
+        await uow.payment_events.add([(parked, None)], received_at=NOW)
         await uow.payment_events.set_aside("evt_1", at=NOW)
         await uow.commit()
     async with store.unit_of_work() as uow:
@@ -229,8 +229,8 @@ async def test_event_set_aside_still_finds_its_order(store: Store) -> None:
 async def test_known_events_are_told_from_the_new(store: Store) -> None:
     """Whatever became of them."""
     async with store.unit_of_work() as uow:
-        await uow.payment_events.add(notification("evt_1", REFUND), order_id=None, received_at=NOW)
-        await uow.payment_events.add(notification("evt_2"), order_id=None, received_at=NOW)
+        await uow.payment_events.add([(notification("evt_1", REFUND), None)], received_at=NOW)
+        await uow.payment_events.add([(notification("evt_2"), None)], received_at=NOW)
         assert await uow.payment_events.known(["evt_1", "evt_2", "evt_3"]) == {"evt_1", "evt_2"}
         assert await uow.payment_events.known(["evt_3"]) == frozenset()
         assert await uow.payment_events.known([]) == frozenset()
@@ -248,7 +248,7 @@ async def test_census_counts_what_the_sweep_would_give(store: Store) -> None:
         assert await uow.orders.lapse_census(end) == LapseCensus(lapsed=1, live=2)
         assert await uow.orders.lapse_census(end + MINUTE) == LapseCensus(lapsed=2, live=2)
         swept = apply(first, TimePassed(), now=end, cause="sweep")
-        await uow.orders.save(swept, expected_version=first.version)
+        await uow.orders.save(swept)
         assert await uow.orders.lapse_census(end + MINUTE) == LapseCensus(lapsed=1, live=1)
 
 

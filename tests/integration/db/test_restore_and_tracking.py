@@ -299,7 +299,7 @@ async def test_all_ids_of_an_event_become_its_order_s(store: Store, *, parked_be
     """Found by one id, it binds the others: what waited for them is applied, what comes later finds the order."""
     order = await change(store, await add(store, place()), paid_event())
     async with store.unit_of_work() as uow:
-        await uow.orders.claim(["pi_cs_1"], order.id)
+        await uow.orders.claim({"pi_cs_1": order.id})
         await uow.commit()
     record = RecordPayment(unit_of_work=store.unit_of_work, clock=FakeClock(NOW))
     if parked_before:

@@ -46,7 +46,7 @@ def word(event_id: str, *references: str) -> PaymentNotification:
 async def hear(store: Store, event_id: str, order_id: UUID | None, *, at: datetime) -> None:
     """Store an event."""
     async with store.unit_of_work() as uow:
-        await uow.payment_events.add(word(event_id, f"ref_{event_id}"), order_id=order_id, received_at=at)
+        await uow.payment_events.add([(word(event_id, f"ref_{event_id}"), order_id)], received_at=at)
         await uow.commit()
 
 

@@ -44,13 +44,13 @@ async def test_what_was_not_committed_is_gone(store: Store) -> None:
     order = place()
     async with store.unit_of_work() as uow:
         await uow.orders.add(order)
-        await uow.payment_events.add(notification("evt_1"), order_id=None, received_at=NOW)
-        await uow.orders.claim(["cs_1"], order.id)
+        await uow.payment_events.add([(notification("evt_1"), None)], received_at=NOW)
+        await uow.orders.claim({"cs_1": order.id})
         await uow.outbox.enqueue([ReportSale(order_id=order.id)], now=NOW)
     async with store.unit_of_work() as uow:
         assert await uow.orders.get(order.id) is None
-        assert await uow.orders.claim(["cs_1"], None) == frozenset()
-        assert await uow.payment_events.add(notification("evt_1"), order_id=None, received_at=NOW)
+        assert await uow.orders.claim({"cs_1": None}) == {"cs_1": None}
+        assert await uow.payment_events.add([(notification("evt_1"), None)], received_at=NOW)
         assert not await uow.outbox.lease(now=NOW, limit=9, lease_until=NOW + MINUTE, lease_id=uuid4())
 
 
@@ -76,7 +76,7 @@ async def test_save_checks_the_version(store: Store) -> None:
     stale = apply(order, CheckoutOpened(session_id="cs_1"), now=NOW, cause="test")
     async with store.unit_of_work() as uow:
         with pytest.raises(ConcurrentUpdate):
-            await uow.orders.save(stale, expected_version=order.version)
+            await uow.orders.save(stale)
 
 
 async def test_same_order_twice_is_refused(store: Store) -> None:
@@ -91,12 +91,11 @@ async def test_reference_keeps_its_first_owner(store: Store) -> None:
     """And finds it; an order that does not exist owns nothing."""
     one, two = await add(store, place()), await add(store, place())
     async with store.unit_of_work() as uow:
-        assert await uow.orders.claim(["cs_1", "pi_1"], one.id) == {one.id}
-        assert await uow.orders.claim(["pi_1"], None) == {one.id}
-        assert await uow.orders.claim(["pi_1"], two.id) == {one.id, two.id}
-        assert await uow.orders.claim(["pi_2"], uuid4()) == frozenset()
-        assert await uow.orders.claim(["pi_2"], two.id) == {two.id}
-        assert await uow.orders.claim([], two.id) == {two.id}
+        assert await uow.orders.claim({"pi_1": one.id, "cs_1": one.id}) == {"cs_1": one.id, "pi_1": one.id}
+        assert await uow.orders.claim({"pi_1": None}) == {"pi_1": one.id}
+        assert await uow.orders.claim({"pi_1": two.id, "pi_3": one.id}) == {"pi_1": one.id, "pi_3": one.id}
+        assert await uow.orders.claim({"pi_2": uuid4(), "pi_4": None}) == {"pi_2": None, "pi_4": None}
+        assert await uow.orders.claim({"pi_2": two.id}) == {"pi_2": two.id}
         await uow.commit()
 
 
@@ -105,8 +104,8 @@ async def test_parked_event_waits_for_its_order(store: Store) -> None:
     order = await add(store, place())
     early = notification("evt_1", REFUND, references=("ch_1", "pi_1"))
     async with store.unit_of_work() as uow:
-        assert await uow.payment_events.add(early, order_id=None, received_at=NOW)
-        assert await uow.payment_events.add(notification("evt_2", references=("pi_1",)), order_id=None, received_at=NOW)
+        assert await uow.payment_events.add([(early, None)], received_at=NOW)
+        assert await uow.payment_events.add([(notification("evt_2", references=("pi_1",)), None)], received_at=NOW)
         await uow.commit()
     async with store.unit_of_work() as uow:
         assert list(await uow.payment_events.parked(["ch_1", "pi_1"])) == [early]
@@ -121,9 +120,9 @@ async def test_ten_of_one_event_at_once_are_stored_once(store: Store) -> None:
 
     async def deliver() -> bool:
         async with store.unit_of_work() as uow:
-            new = await uow.payment_events.add(notification("evt_1"), order_id=None, received_at=NOW)
+            new = await uow.payment_events.add([(notification("evt_1"), None)], received_at=NOW)
             await uow.commit()
-        return new
+        return bool(new)
 
     assert sorted(await asyncio.gather(*(deliver() for _ in range(10)))) == [False] * 9 + [True]
 
@@ -136,19 +135,19 @@ async def test_parking_and_making_known_never_miss_each_other(store: Store, *, p
 
     async def park() -> None:
         async with store.unit_of_work() as uow:
-            owners = await uow.orders.claim(["pi_1"], None)
+            owners = await uow.orders.claim({"pi_1": None})
             await asyncio.sleep(0.05)
-            if owners:
+            if owners["pi_1"] is not None:
                 seen.append("found its order")
             else:
                 await uow.payment_events.add(
-                    notification("evt_1", REFUND, references=("pi_1",)), order_id=None, received_at=NOW
+                    [(notification("evt_1", REFUND, references=("pi_1",)), None)], received_at=NOW
                 )
             await uow.commit()
 
     async def make_known() -> None:
         async with store.unit_of_work() as uow:
-            await uow.orders.claim(["pi_1"], order.id)
+            await uow.orders.claim({"pi_1": order.id})
             await asyncio.sleep(0.05)
             if await uow.payment_events.parked(["pi_1"]):
                 seen.append("found the parked")
@@ -251,7 +250,7 @@ async def test_changes_of_one_order_at_once_are_all_made(store: Store) -> None:
             found = await uow.orders.get(order.id, for_update=True)
             assert found is not None
             event = TokenRotated(token_version=found.facts.token_version + 1)
-            await uow.orders.save(apply(found, event, now=NOW, cause="test"), expected_version=found.version)
+            await uow.orders.save(apply(found, event, now=NOW, cause="test"))
             await uow.commit()
 
     await asyncio.gather(*(rotate() for _ in range(5)))
@@ -274,7 +273,7 @@ async def test_two_sweepers_at_once_share_no_order(store: Store) -> None:
             lapsed = await uow.orders.lapsed(end, 1)
             for order in lapsed:
                 changed = apply(order, TimePassed(), now=end, cause="sweep")
-                await uow.orders.save(changed, expected_version=order.version)
+                await uow.orders.save(changed)
             await uow.commit()
         return [order.id for order in lapsed]
 
@@ -307,7 +306,7 @@ async def test_orders_recorded_as_over_too_soon_are_found_longest_first(store: S
         if session != "cs_b":
             async with store.unit_of_work() as uow:
                 changed = apply(order, TimePassed(), now=end + 9 * MINUTE, cause="sweep")
-                await uow.orders.save(changed, expected_version=order.version)
+                await uow.orders.save(changed)
                 await uow.commit()
             over.append(order.id)
     await add(store, place())
@@ -332,7 +331,7 @@ async def test_gate_finds_the_order_that_serves_best(store: Store) -> None:
         order = await change(store, await add(store, place()), paid)
         changed = redeem(order, telegram_user_id=5, now=NOW)
         async with store.unit_of_work() as uow:
-            await uow.orders.save(changed, expected_version=order.version)
+            await uow.orders.save(changed)
             await uow.commit()
         bound.append(order.id)
     best = await store.directory.access_of(5)
@@ -351,7 +350,7 @@ async def test_chat_s_order_serves_only_until_somebody_redeems_it(store: Store) 
     assert (named.order_id, named.redeemed) == (paid.id, False)
     changed = redeem(paid, telegram_user_id=7, now=NOW)
     async with store.unit_of_work() as uow:
-        await uow.orders.save(changed, expected_version=paid.version)
+        await uow.orders.save(changed)
         await uow.commit()
     others, left = await store.directory.access_of(7), await store.directory.access_of(5)
     assert others is not None

@@ -52,7 +52,7 @@ async def broken(watch: InvariantWatch, now: datetime) -> dict[str, tuple[int, s
 async def save(store: Store, before: Order, changed: Change) -> Order:
     """Write a change, and nothing of what it owes."""
     async with store.unit_of_work() as uow:
-        await uow.orders.save(changed, expected_version=before.version)
+        await uow.orders.save(changed)
         await uow.commit()
     return changed.order
 
@@ -220,9 +220,9 @@ async def test_event_that_waits_too_long_for_its_order_is_noticed(store: Store, 
     async with store.unit_of_work() as uow:
         events = uow.payment_events
         for event_id in ("evt_1", "evt_2"):
-            await events.add(notification(event_id, REFUND, references=("ch_1",)), order_id=None, received_at=NOW)
-        await events.add(notification("evt_3", references=("ch_1",)), order_id=None, received_at=NOW)
-        await events.add(notification("evt_4", REFUND), order_id=order.id, received_at=NOW)
+            await events.add([(notification(event_id, REFUND, references=("ch_1",)), None)], received_at=NOW)
+        await events.add([(notification("evt_3", references=("ch_1",)), None)], received_at=NOW)
+        await events.add([(notification("evt_4", REFUND), order.id)], received_at=NOW)
         await events.set_aside("evt_2", at=NOW)
         await uow.commit()
     assert await broken(watch, NOW + 60 * MINUTE) == {}

@@ -37,6 +37,7 @@ from paywall_core.use_cases.check_invariants import CheckInvariants
 from paywall_core.use_cases.confirm_restore import ConfirmRestore
 from paywall_core.use_cases.customer_portal import OpenCustomerPortal
 from paywall_core.use_cases.record_payment import RecordPayment
+from paywall_core.use_cases.record_together import RecordTogether
 from paywall_core.use_cases.request_restore import RequestRestore
 from paywall_core.use_cases.session_status import GetSessionStatus
 from paywall_core.use_cases.start_checkout import StartCheckout
@@ -153,7 +154,7 @@ def http_dependencies(
             randomness=randomness,
             locales=locales,
         ),
-        record_payment=record,
+        record_payment=RecordTogether(record),
         session_status=GetSessionStatus(
             directory=directory, gateway=world.gateway, record_payment=record, links=links, clock=clock
         ),

@@ -119,8 +119,9 @@ def forged_mac(patch: pytest.MonkeyPatch) -> None:
 def history_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A change is saved without its history."""
 
-    async def save(self: SqlOrders, change: Change, *, expected_version: int) -> None:
-        statement = update(orders).where(orders.c.id == change.order.id).values(changing_columns(change.order))
-        await self._connection.change(Statement(statement))
+    async def save(self: SqlOrders, *changes: Change) -> None:
+        for change in changes:
+            statement = update(orders).where(orders.c.id == change.order.id).values(changing_columns(change.order))
+            await self._connection.change(Statement(statement))
 
     patch.setattr(SqlOrders, "save", save)

@@ -1,6 +1,6 @@
 """Defects in what is stored, delivered and taken in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -142,12 +142,10 @@ def key_by_chance(patch: pytest.MonkeyPatch) -> None:
 def not_parked(patch: pytest.MonkeyPatch) -> None:
     """An event of an unknown order is acknowledged and dropped."""
 
-    async def add(
-        self: SqlPaymentEvents, notification: PaymentNotification, *, order_id: UUID | None, received_at: datetime
-    ) -> bool:
-        if order_id is None:
-            return True
-        return await real(self, notification, order_id=order_id, received_at=received_at)
+    async def add(self: SqlPaymentEvents, owned: Sequence[Any], *, received_at: datetime) -> frozenset[str]:
+        kept = [(told, order_id) for told, order_id in owned if order_id is not None]
+        new = await real(self, kept, received_at=received_at) if kept else frozenset()
+        return new | {told.event_id for told, order_id in owned if order_id is None}
 
     real = SqlPaymentEvents.add
     patch.setattr(SqlPaymentEvents, "add", add)
@@ -165,10 +163,10 @@ def parked_and_forgotten(patch: pytest.MonkeyPatch) -> None:
 def unparked_unapplied(patch: pytest.MonkeyPatch) -> None:
     """A parked event is marked as applied and is not."""
 
-    async def apply_parked(self: RecordPayment, uow: UnitOfWork, order: Order, references: tuple[str, ...]) -> Order:
-        for notification in await uow.payment_events.parked(references):
-            await uow.payment_events.unpark(notification.event_id or "", order.id)
-        return order
+    async def apply_parked(_self: RecordPayment, uow: UnitOfWork, _ledger: Any, known: Mapping[str, UUID]) -> None:
+        for notification in await uow.payment_events.parked(sorted(known)) if known else ():
+            owner = next(known[reference] for reference in notification.references if reference in known)
+            await uow.payment_events.unpark(notification.event_id or "", owner)
 
     patch.setattr(RecordPayment, "_apply_parked", apply_parked)
 
@@ -178,23 +176,22 @@ def newest_wins(patch: pytest.MonkeyPatch) -> None:
     real = RecordPayment._apply
     seen: dict[UUID, datetime] = {}
 
-    async def apply(self: RecordPayment, uow: UnitOfWork, order: Order, notification: PaymentNotification) -> Order:
-        if notification.occurred_at < seen.get(order.id, notification.occurred_at):
-            return order
-        seen[order.id] = notification.occurred_at
-        return await real(self, uow, order, notification)
+    def apply(self: RecordPayment, ledger: Any, order_id: UUID, notification: PaymentNotification) -> None:
+        if notification.occurred_at >= seen.get(order_id, notification.occurred_at):
+            seen[order_id] = notification.occurred_at
+            real(self, ledger, order_id, notification)
 
     patch.setattr(RecordPayment, "_apply", apply)
 
 
 def errors_acknowledged(patch: pytest.MonkeyPatch) -> None:
     """A webhook that could not be stored is acknowledged."""
-    real = RecordPayment.__call__
+    real = RecordPayment.together
 
-    async def call(self: RecordPayment, notification: PaymentNotification) -> RecordedPayment:
+    async def together(self: RecordPayment, said: Sequence[PaymentNotification]) -> Sequence[RecordedPayment]:
         try:
-            return await real(self, notification)
+            return await real(self, said)
         except Exception:  # noqa: BLE001  - the defect
-            return RecordedPayment()
+            return [RecordedPayment() for _ in said]
 
-    patch.setattr(RecordPayment, "__call__", call)
+    patch.setattr(RecordPayment, "together", together)

@@ -24,7 +24,7 @@ from paywall_core.errors import ActivationTokenInvalid, NoRestorableOrder, OneTi
 from paywall_core.facts import Facts, Payment, PaymentStatus
 from paywall_core.notification import PaymentNotification
 from paywall_core.order import Change, Order
-from paywall_core.ports.unit_of_work import Delivery, UnitOfWork
+from paywall_core.ports.unit_of_work import Delivery
 from paywall_core.use_cases import reconcile
 from paywall_core.use_cases.confirm_restore import ConfirmRestore, ConfirmRestoreCommand, RestoredAccess
 from paywall_core.use_cases.hasten_deliveries import HastenDeliveries
@@ -48,11 +48,11 @@ class SuitePlant:
 
 
 def _version_unchecked(patch: pytest.MonkeyPatch) -> None:
-    async def save(self: SqlOrders, change: Change, *, expected_version: int) -> None:
-        order = change.order
-        statement = update(orders).where(orders.c.id == order.id).values(changing_columns(order))
-        await self._connection.change(Statement(statement))
-        if change.history:
+    async def save(self: SqlOrders, *changes: Change) -> None:
+        for change in changes:
+            order = change.order
+            statement = update(orders).where(orders.c.id == order.id).values(changing_columns(order))
+            await self._connection.change(Statement(statement))
             rows = [history_row(order, entry) for entry in change.history]
             await self._connection.each(Statement(insert(order_history)), rows)
 
@@ -108,7 +108,7 @@ def _skipped_for_ever(patch: pytest.MonkeyPatch) -> None:
 
 
 def _never_looked_up(patch: pytest.MonkeyPatch) -> None:
-    async def park(self: RecordPayment, uow: UnitOfWork, notification: PaymentNotification) -> RecordedPayment:
+    def park(_self: RecordPayment, _ledger: Any, _notification: PaymentNotification) -> RecordedPayment:
         return RecordedPayment(parked=True)
 
     patch.setattr(RecordPayment, "_park", park)

@@ -38,6 +38,7 @@ class Fault(StrEnum):
     CLOCK_AHEAD = "the machine's clock ran ahead"
     CLOCK_BEHIND = "the machine's clock ran behind"
     RACED = "processes interleaved"
+    TOGETHER = "webhooks shared a transaction"
 
 
 _RATES: Final = (0.02, 0.06, 0.2)

@@ -16,6 +16,7 @@ from paywall_core.access_token import AccessTokens
 from paywall_core.activation_link import ActivationLinks
 from paywall_core.effects import NoticeKind
 from paywall_core.locales import Locales
+from paywall_core.notification import PaymentNotification
 from paywall_core.one_time_code import OneTimeCodes
 from paywall_core.plans import PlanCatalogue
 from paywall_core.ports.clock import Clock
@@ -34,7 +35,8 @@ from paywall_core.use_cases.look_up_parked import LookUpParked
 from paywall_core.use_cases.operate_order import ReinstateAccess, ResendLink, RevokeAccess
 from paywall_core.use_cases.prepare_notices import NoticeChannels, Notices
 from paywall_core.use_cases.reconcile import Reconcile
-from paywall_core.use_cases.record_payment import RecordPayment
+from paywall_core.use_cases.record_payment import RecordedPayment, RecordPayment
+from paywall_core.use_cases.record_together import RecordTogether
 from paywall_core.use_cases.request_restore import RequestRestore
 from paywall_core.use_cases.retry_deliveries import RetryDeliveries
 from paywall_core.use_cases.session_status import GetSessionStatus
@@ -107,6 +109,20 @@ class Outside:
         self.notice_channels = notice_channels
 
 
+class _CountedTogether(RecordTogether):
+    """Says how often webhooks shared a transaction: what else fails is meant to fail in those, too."""
+
+    def __init__(self, record: RecordPayment, faults: Faults, *, lanes: int) -> None:
+        super().__init__(record, lanes=lanes)
+        self._faults = faults
+
+    async def record_all(self, notifications: Sequence[PaymentNotification]) -> Sequence[RecordedPayment | Exception]:
+        """Count it."""
+        if len(notifications) > 1:
+            self._faults.happened(Fault.TOGETHER)
+        return await super().record_all(notifications)
+
+
 class Process:
     """A running process: an API, a worker and a bot in one, so that each may do anything at any time.
 
@@ -132,7 +148,8 @@ class Process:
         self.start_checkout = StartCheckout(
             **common, gateway=gateway, plans=plans, randomness=randomness, locales=LOCALES
         )
-        self.record_payment = record = RecordPayment(**common)
+        record = RecordPayment(**common)
+        self.record_payment = _CountedTogether(record, self._faults, lanes=database.writers)
         self.session_status = GetSessionStatus(
             directory=directory, gateway=gateway, record_payment=record, links=LINKS, clock=clock
         )

@@ -117,7 +117,7 @@ class Setting:
         change = apply(order, paid, now=self.clock.now(), cause="test")
         async with self.store.unit_of_work() as uow:
             await uow.orders.add(order)
-            await uow.orders.save(change, expected_version=0)
+            await uow.orders.save(change)
             await uow.outbox.enqueue(change.effects, now=self.clock.now())
             await uow.commit()
 

@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Self, TypeVar
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -19,7 +20,7 @@ from paywall_core.order import Change
 from paywall_core.plans import Plan
 from paywall_core.policy import FOREVER
 from paywall_core.ports.directory import AccessRecord
-from paywall_core.ports.unit_of_work import UnitOfWork
+from paywall_core.ports.unit_of_work import OwnedNotification, UnitOfWork
 from paywall_core.testing import InMemoryDirectory, InMemoryStore, InMemoryUnitOfWork, PaywallMachine, Ports
 from paywall_core.testing.model import PRICE_MINOR, Purchase
 from paywall_core.testing.repositories import InMemoryOrders, InMemoryOutbox, InMemoryPaymentEvents
@@ -94,9 +95,10 @@ class EveryEventIsNew(Forgetful):
         """Do it."""
 
         class Events(InMemoryPaymentEvents):
-            async def add(self, notification: PaymentNotification, **more: object) -> bool:
-                self._tables.events.pop(notification.event_id or "", None)
-                return await super().add(notification, **more)  # type: ignore[arg-type]
+            async def add(self, owned: Sequence[OwnedNotification], *, received_at: datetime) -> frozenset[str]:
+                for told, _ in owned:
+                    self._tables.events.pop(told.event_id or "", None)
+                return await super().add(owned, received_at=received_at)
 
         self.payment_events = Events(self._tables)
 
@@ -121,8 +123,8 @@ class HistoryIsLost(Forgetful):
         """Do it."""
 
         class Orders(InMemoryOrders):
-            async def save(self, change: Change, *, expected_version: int) -> None:
-                await super().save(structs.replace(change, history=()), expected_version=expected_version)
+            async def save(self, *changes: Change) -> None:
+                self._tables.orders.update({change.order.id: change.order for change in changes})
 
         self.orders = Orders(self._tables)
 
@@ -142,8 +144,8 @@ class ReferencesAreForgotten(Forgetful):
         """Do it."""
 
         class Orders(InMemoryOrders):
-            async def claim(self, references: Sequence[str], order_id: object) -> frozenset[object]:  # type: ignore[override]
-                return frozenset({order_id} if order_id in self._tables.orders else ())
+            async def claim(self, wanted: Mapping[str, UUID | None]) -> Mapping[str, UUID | None]:
+                return wanted
 
         self.orders = Orders(self._tables)
 

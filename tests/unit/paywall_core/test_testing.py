@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from paywall_core.effects import NoticeKind
 from paywall_core.errors import ConcurrentUpdate, DeliveryFailed, IllegalTransition, InvalidPayload
@@ -41,7 +42,7 @@ async def test_save_of_another_version_is_refused() -> None:
     async with InMemoryStore().unit_of_work() as uow:
         await uow.orders.add(order())
         with pytest.raises(ConcurrentUpdate) as raised:
-            await uow.orders.save(Change(order=order()), expected_version=3)
+            await uow.orders.save(Change(order=structs.replace(order(), version=3)))
         assert raised.value.order_id == order().id
         assert await uow.orders.history(order().id) == ()
 

@@ -1,6 +1,7 @@
 """The use cases on in-memory ports: from checkout to access, and whatever may happen between."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from paywall_core.events import (
 )
 from paywall_core.facts import DisputeStatus, RefundStatus
 from paywall_core.lifecycle import FulfillmentStatus, State
+from paywall_core.order import Order
 from paywall_core.ports.unit_of_work import DeliveryStatus
 from paywall_core.testing.repositories import InMemoryOrders
 from paywall_core.use_cases.activate_access import ActivateAccessCommand, GrantedAccess
@@ -323,10 +325,10 @@ async def test_order_that_vanishes_is_loud(world: World, monkeypatch: pytest.Mon
     """An order is never deleted; should it be gone all the same, nothing is answered as if it were there."""
     started = await world.start(COMMAND)
 
-    async def gone(*_: object, **__: object) -> None:
-        return None
+    async def gone(*_: object, **__: object) -> Mapping[UUID, Order] | None:
+        return None if missing == "note" else {}
 
-    monkeypatch.setattr(InMemoryOrders, "get", gone)
+    monkeypatch.setattr(InMemoryOrders, "get" if missing == "note" else "lock", gone)
     act = world.start(COMMAND) if missing == "note" else world.record(world.paid(started))
     with pytest.raises(OrderNotFound) as raised:
         await act
