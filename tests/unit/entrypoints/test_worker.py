@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -261,8 +262,8 @@ async def test_leased_but_not_begun_is_given_back(setting: Setting, monkeypatch:
     deliver_outbox = setting.worker._deliver_outbox
     original = deliver_outbox.lease
 
-    async def lease_then_stop(limit: int) -> object:
-        taken = await original(limit)
+    async def lease_then_stop(*room: Any) -> object:
+        taken = await original(*room)
         setting.stop.set()
         return taken
 
