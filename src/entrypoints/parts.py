@@ -24,6 +24,8 @@ from adapters.tracking.mobi_slon import MobiSlonTracker
 from entrypoints.chores import Chore, forgetting, hastening, reconciling, sweeping, watching
 from entrypoints.setting_values import RateSetting
 from entrypoints.settings import Settings
+from entrypoints.worker import BOUNDS
+from paywall_core.effects import Lane
 from paywall_core.facts import Mode, Terms
 from paywall_core.plans import Plan, PlanCatalogue
 from paywall_core.ports.clock import Clock, Randomness
@@ -84,7 +86,12 @@ def mailer(settings: Settings) -> SmtpMailer | None:
     if smtp is None:
         return None
     server = SmtpServer(
-        host=smtp.host, port=smtp.port, starttls=smtp.starttls, username=smtp.username, password=smtp.password
+        host=smtp.host,
+        port=smtp.port,
+        starttls=smtp.starttls,
+        username=smtp.username,
+        password=smtp.password,
+        connections=BOUNDS[Lane.MAIL] + BOUNDS[Lane.MAIL_NOTICE],  # no mail that has a place waits for a connection
     )
     return SmtpMailer(server=server, sender=smtp.sender, public_base_url=settings.public_base_url)
 

@@ -84,6 +84,7 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
             container.gateway(),
             container.portal(),
             container.ledger(),
+            container.mailer(),
             container.messenger(),
             container.click_tracker(),
             container.ad_platform(),

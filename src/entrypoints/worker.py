@@ -5,14 +5,30 @@ is finished, and one that was leased but not begun is given back.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
 
 import structlog
 
 from entrypoints.chores import Chore, first_of
+from paywall_core.effects import Lane
 from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus
 from paywall_core.use_cases.deliver_outbox import DeliverOutbox
+
+BOUNDS: Final[Mapping[Lane, int]] = MappingProxyType(
+    {
+        Lane.MAIL: 8,
+        Lane.MAIL_NOTICE: 2,
+        Lane.CHAT: 4,
+        Lane.CHAT_NOTICE: 2,
+        Lane.CLICK_TRACKER: 4,
+        Lane.AD_PLATFORM: 4,
+        Lane.PROVIDER: 2,
+    }
+)
+"""Deliveries under way at once in each lane. Their sum bounds them all, so that a full lane takes nobody's place."""
 
 _log = structlog.stdlib.get_logger("paywall.worker")
 
@@ -26,7 +42,7 @@ class Worker:
         listen: hears what other processes write to the outbox, until it is told to stop; by it, too, `awake` is set.
         awake: set by whoever of this process has just written to the outbox: look now, not at the next poll.
         poll_seconds: the longest wait before the outbox is looked at again.
-        concurrency: deliveries under way at once.
+        bounds: deliveries under way at once in each lane.
     """
 
     def __init__(
@@ -37,14 +53,15 @@ class Worker:
         listen: Callable[[asyncio.Event], Coroutine[Any, Any, object]],
         awake: asyncio.Event,
         poll_seconds: float = 1.0,
-        concurrency: int = 8,
+        bounds: Mapping[Lane, int] = BOUNDS,
     ) -> None:
         self._deliver_outbox = deliver_outbox
         self._chores = tuple(chores)
         self._listen = listen
         self._awake = awake
         self._poll_seconds = poll_seconds
-        self._concurrency = concurrency
+        self._room = Counter(bounds)
+        self._crowded: set[Lane] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set. A failing database is logged and tried again; it does not end the worker."""
@@ -55,25 +72,30 @@ class Worker:
                 tasks.create_task(chore.run(stop))
 
     async def _deliver_forever(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            self._awake.clear()
-            try:
-                busy = await self._deliver_batch(stop)
-            except Exception:  # noqa: BLE001  - the loop must outlive a database that is away; the rows' leases run out
-                _log.exception("outbox.failed")
-                busy = False
-            if not busy:
+        async with asyncio.TaskGroup() as tasks:  # what has begun is finished
+            while not stop.is_set():
+                self._awake.clear()
+                try:
+                    deliveries = await self._lease(stop)
+                except Exception:  # noqa: BLE001  - the loop must outlive a database that is away; leases run out
+                    _log.exception("outbox.failed")
+                    deliveries = []
+                for delivery in deliveries:
+                    self._room[delivery.effect.lane] -= 1
+                    tasks.create_task(self._deliver(delivery))
                 await first_of(stop, self._awake, timeout_seconds=self._poll_seconds)
 
-    async def _deliver_batch(self, stop: asyncio.Event) -> bool:
-        deliveries = await self._deliver_outbox.lease(self._concurrency)
+    async def _lease(self, stop: asyncio.Event) -> Sequence[Delivery]:
+        """Only what can begin at once: nothing lies here while its lease runs."""
+        room = +self._room
+        deliveries = await self._deliver_outbox.lease(room.total(), room) if room else []
         if stop.is_set():
-            await self._give_back(deliveries)
-            return False
-        async with asyncio.TaskGroup() as tasks:
             for delivery in deliveries:
-                tasks.create_task(self._deliver(delivery))
-        return bool(deliveries)
+                await self._deliver_outbox.give_back(delivery)
+            return []
+        taken = Counter(delivery.effect.lane for delivery in deliveries)
+        self._crowded = {lane for lane in self._room if taken[lane] >= room[lane]}
+        return deliveries
 
     async def _deliver(self, delivery: Delivery) -> None:
         log = _log.bind(key=delivery.key, attempt=delivery.attempt)
@@ -81,14 +103,14 @@ class Worker:
             status = await self._deliver_outbox.deliver(delivery)
         except Exception:  # one poison row must not stop the others; its lease runs out and counts as a try
             log.exception("delivery.crashed")
-            return
-        if status is DeliveryStatus.DEAD:
-            log.error("delivery.dead")
-        elif status is DeliveryStatus.PENDING:
-            log.warning("delivery.retry")
         else:
-            log.info("delivery.done", status=status)
-
-    async def _give_back(self, deliveries: Sequence[Delivery]) -> None:
-        for delivery in deliveries:
-            await self._deliver_outbox.give_back(delivery)
+            if status is DeliveryStatus.DEAD:
+                log.error("delivery.dead")
+            elif status is DeliveryStatus.PENDING:
+                log.warning("delivery.retry")
+            else:
+                log.info("delivery.done", status=status)
+        finally:
+            self._room[delivery.effect.lane] += 1
+            if delivery.effect.lane in self._crowded:
+                self._awake.set()  # more may be due than there was room for

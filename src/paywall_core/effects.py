@@ -8,7 +8,7 @@ has one effect.
 import hashlib
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 from uuid import UUID
 
 from msgspec import Struct
@@ -35,6 +35,22 @@ class NoticeChannel(StrEnum):
     CHAT = "chat"
 
 
+class Lane(StrEnum):
+    """What travels side by side. However long one lane's far side takes, the others' deliveries go on.
+
+    What somebody waits for has a lane of its own: a thousand reminders, or notices that have to ask the provider first,
+    stand in nobody's way in.
+    """
+
+    MAIL = "mail"  # the way in and codes, by e-mail
+    MAIL_NOTICE = "mail_notice"
+    CHAT = "chat"  # the way in, by Telegram
+    CHAT_NOTICE = "chat_notice"
+    CLICK_TRACKER = "click_tracker"
+    AD_PLATFORM = "ad_platform"
+    PROVIDER = "provider"  # questions to the payment provider
+
+
 def _key(*parts: object) -> str:
     """The parts, joined; where a provider's ids make that too long, their digest stands for the end of it."""
     whole = ":".join(str(part) for part in parts)
@@ -47,6 +63,7 @@ def _key(*parts: object) -> str:
 class SendAccessEmail(Struct, frozen=True, kw_only=True, tag_field="effect", tag="access_email"):
     """The e-mail with the activation link."""
 
+    lane: ClassVar[Lane] = Lane.MAIL
     order_id: UUID
     token_version: int
     resend: int = 0
@@ -60,6 +77,7 @@ class SendAccessEmail(Struct, frozen=True, kw_only=True, tag_field="effect", tag
 class SendActivationMessage(Struct, frozen=True, kw_only=True, tag_field="effect", tag="activation_message"):
     """The Telegram message with the activation button, to the chat that asked for it at checkout."""
 
+    lane: ClassVar[Lane] = Lane.CHAT
     order_id: UUID
     token_version: int
     resend: int = 0
@@ -73,6 +91,7 @@ class SendActivationMessage(Struct, frozen=True, kw_only=True, tag_field="effect
 class ReportSale(Struct, frozen=True, kw_only=True, tag_field="effect", tag="report_sale"):
     """The `pay_success` postback to the tracker that sent the customer."""
 
+    lane: ClassVar[Lane] = Lane.CLICK_TRACKER
     order_id: UUID
 
     @property
@@ -102,6 +121,11 @@ class SendNotice(Struct, frozen=True, kw_only=True, tag_field="effect", tag="not
         """One for one cause, on each channel."""
         return _key("notice", self.kind, self.channel, self.order_id, self.cause)
 
+    @property
+    def lane(self) -> Lane:
+        """By the channel."""
+        return Lane.MAIL_NOTICE if self.channel is NoticeChannel.EMAIL else Lane.CHAT_NOTICE
+
 
 class LookUpEvent(Struct, frozen=True, kw_only=True, tag_field="effect", tag="look_up"):
     """Ask the provider which order a parked event belongs to.
@@ -111,6 +135,7 @@ class LookUpEvent(Struct, frozen=True, kw_only=True, tag_field="effect", tag="lo
         not_before: what makes its order known mostly comes by itself within seconds.
     """
 
+    lane: ClassVar[Lane] = Lane.PROVIDER
     event_id: str
     not_before: datetime | None = None
 
@@ -123,6 +148,7 @@ class LookUpEvent(Struct, frozen=True, kw_only=True, tag_field="effect", tag="lo
 class SendRestoreCode(Struct, frozen=True, kw_only=True, tag_field="effect", tag="restore_code"):
     """The e-mail with the one-time code, if the challenge's address ever paid."""
 
+    lane: ClassVar[Lane] = Lane.MAIL
     challenge_id: UUID
 
     @property
@@ -131,10 +157,18 @@ class SendRestoreCode(Struct, frozen=True, kw_only=True, tag_field="effect", tag
         return f"restore_code:{self.challenge_id}"
 
 
-class ForwardTrackedEvent(Struct, frozen=True, kw_only=True, tag_field="effect", tag="tracked_event"):
-    """A logged event, to its tracker."""
+class ForwardTrackedEvent(
+    Struct, frozen=True, kw_only=True, tag_field="effect", tag="tracked_event", omit_defaults=True
+):
+    """A logged event, to its tracker.
+
+    Attributes:
+        attempt_id: the event in the log.
+        lane: of which tracker.
+    """
 
     attempt_id: UUID
+    lane: Lane = Lane.CLICK_TRACKER
 
     @property
     def key(self) -> str:
@@ -146,7 +180,7 @@ OrderEffect: TypeAlias = SendAccessEmail | SendActivationMessage | ReportSale | 
 """What an order owes; `order_id` names it."""
 
 Effect: TypeAlias = OrderEffect | SendRestoreCode | ForwardTrackedEvent | LookUpEvent
-"""All effects. `key` is unique in the outbox."""
+"""All effects. `key` is unique in the outbox, `lane` says beside what it travels."""
 
 
 def due_at(effect: Effect, now: datetime) -> datetime:

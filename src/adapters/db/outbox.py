@@ -1,18 +1,32 @@
 """The outbox on SQL: deterministic keys, leases, outcomes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Delete, Insert, Select, Update, and_, bindparam, delete, not_, null, select, update
+from sqlalchemy import (
+    Delete,
+    Insert,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    literal_column,
+    not_,
+    null,
+    select,
+    union_all,
+    update,
+)
 
 from adapters.db.connection import Connection
 from adapters.db.rows import OUTBOX_COLUMNS, decode_effect, outbox_row
 from adapters.db.schema import DUE, FORGETTABLE, PUT_OFF, outbox
 from adapters.db.statements import Rows, Statement, among
-from paywall_core.effects import Effect, due_after_all
+from paywall_core.effects import Effect, Lane, due_after_all
 from paywall_core.ports.unit_of_work import (
     Delivery,
     DeliveryStatus,
@@ -22,13 +36,14 @@ from paywall_core.ports.unit_of_work import (
 )
 
 _PENDING: Final = str(DeliveryStatus.PENDING)
+_REVIVED: Final = ("effect", "status", "due_at", "created_at", "first_due_at", "lane")
 
 
 def _enqueue(dialect: str) -> Insert:
     """A key that was skipped is due again, any other that is there stays as it is."""
     written = Rows(dialect, *(outbox.c[name] for name in OUTBOX_COLUMNS)).insert_into(outbox)
     revived = {
-        **{name: written.excluded[name] for name in ("effect", "status", "due_at", "created_at", "first_due_at")},
+        **{name: written.excluded[name] for name in _REVIVED},
         "lease_id": null(),
         "settled_at": null(),
         "last_error": null(),
@@ -37,6 +52,27 @@ def _enqueue(dialect: str) -> Insert:
         index_elements=["key"], set_=revived, where=outbox.c.status == str(DeliveryStatus.SKIPPED)
     ).returning(outbox.c.due_at)
     return enqueued
+
+
+def _find_due() -> Select[Any]:
+    """Each lane is looked at for itself, in its part of the index: what is due in one hides nothing of another's.
+
+    Which lane is written out, as the index's condition is: one text, one plan.
+    """
+    found = union_all(
+        *(
+            select(
+                select(outbox.c.key, outbox.c.due_at)
+                .where(DUE, outbox.c.lane == literal_column(f"'{lane}'"), outbox.c.due_at <= bindparam("now"))
+                .order_by(outbox.c.due_at, outbox.c.key)
+                .limit(bindparam(str(lane)))
+                .with_for_update(skip_locked=True)
+                .subquery(f"of_{lane}")
+            )
+            for lane in Lane
+        )
+    ).subquery("due")
+    return select(found.c.key).order_by(found.c.due_at, found.c.key).limit(bindparam("limit"))
 
 
 def _lease(dialect: str) -> Update:
@@ -97,13 +133,7 @@ def _settle(*, moves: bool, attempted: bool) -> Statement:
 
 
 _ENQUEUE: Final = Statement(_enqueue)
-_FIND_DUE: Final = Statement(
-    select(outbox.c.key)
-    .where(DUE, outbox.c.due_at <= bindparam("now"))
-    .order_by(outbox.c.due_at, outbox.c.key)
-    .limit(bindparam("limit"))
-    .with_for_update(skip_locked=True)
-)
+_FIND_DUE: Final = Statement(_find_due())
 _LEASE: Final = Statement(_lease)
 _FIND_RETRIABLE: Final = Statement(_retriable)
 _RETRY: Final = Statement(_retry)
@@ -148,9 +178,18 @@ class SqlOutbox(OutboxRepository):
         written = await self._connection.each(_ENQUEUE, rows)
         self.has_enqueued |= any(row.due_at <= now for row in written)
 
-    async def lease(self, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID) -> Sequence[Delivery]:
+    async def lease(
+        self,
+        *,
+        now: datetime,
+        limit: int,
+        lease_until: datetime,
+        lease_id: UUID,
+        room: Mapping[Lane, int] | None = None,
+    ) -> Sequence[Delivery]:
         """Take rows that are due; rows that another worker is taking are passed over."""
-        due = await self._connection.all(_FIND_DUE, {"now": now, "limit": limit})
+        most = {str(lane): limit if room is None else min(limit, room.get(lane, 0)) for lane in Lane}
+        due = await self._connection.all(_FIND_DUE, {"now": now, "limit": limit, **most})
         if not due:
             return []
         keys = [row.key for row in due]

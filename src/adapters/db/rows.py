@@ -43,7 +43,17 @@ CHANGING_COLUMNS: Final = (
 )
 """The columns of an order that a change may touch."""
 
-OUTBOX_COLUMNS: Final = ("key", "order_id", "effect", "status", "attempts", "due_at", "created_at", "first_due_at")
+OUTBOX_COLUMNS: Final = (
+    "key",
+    "order_id",
+    "effect",
+    "status",
+    "attempts",
+    "due_at",
+    "created_at",
+    "first_due_at",
+    "lane",
+)
 """The columns of a row that is new in the outbox."""
 
 
@@ -134,6 +144,7 @@ def outbox_row(effect: Effect, *, now: datetime) -> dict[str, Any]:
         "due_at": first_due_at,
         "created_at": now,
         "first_due_at": first_due_at,
+        "lane": str(effect.lane),
     }
 
 

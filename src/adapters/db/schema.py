@@ -30,7 +30,7 @@ from sqlalchemy import (
     text,
 )
 
-from paywall_core.effects import REMEMBERED_KEYS, REMINDER_KEYS
+from paywall_core.effects import REMEMBERED_KEYS, REMINDER_KEYS, Lane
 from paywall_core.lifecycle import FulfillmentStatus, State
 from paywall_core.ports.unit_of_work import DeliveryStatus
 from paywall_core.tracking import TrackingOutcome
@@ -226,8 +226,10 @@ outbox = Table(
     Column("last_error", Text()),
     Column("created_at", Moment(), nullable=False),
     Column("first_due_at", Moment(), nullable=False),  # `due_at` before any try moved it
+    # Mail also for what an older process writes while it runs beside a new one: whatever it is, it is delivered.
+    Column("lane", String(16), nullable=False, server_default=str(Lane.MAIL)),
     CheckConstraint(_one_of("status", DeliveryStatus), name="status"),
-    _partial("ix_outbox_due", "due_at", where=DUE),
+    _partial("ix_outbox_due", "lane", "due_at", where=DUE),
     _partial("ix_outbox_first_due", "first_due_at", where=DUE),
     _partial("ix_outbox_forgettable", "settled_at", where=FORGETTABLE),
     # The status leads, though the condition says it: SQLite would toss a coin between this one and `ix_outbox_due`.

@@ -47,6 +47,10 @@ class SmtpMailer(AccessMessenger, CodeMessenger, NoticeMessenger):
             lambda now: notice_mail(message, sender=self._sender, public_base_url=self._public_base_url, now=now)
         )
 
+    async def close(self) -> None:
+        """Close the connections to the server."""
+        await self._server.close()
+
     async def _send(self, write: Callable[[datetime], EmailMessage]) -> None:
         try:
             mail = write(datetime.now(UTC))

@@ -7,6 +7,7 @@ from typing import Final
 
 import aiosmtplib
 
+from adapters.smtp.connections import Connections
 from paywall_core.errors import DeliveryFailed
 
 _TIMEOUT_SECONDS: Final = 60.0  # for the whole conversation: well within the lease of a delivery
@@ -14,14 +15,17 @@ _PERMANENT: Final = 500
 
 
 class SmtpServer:
-    """Takes mails, a connection a mail.
+    """Takes mails, on connections that are kept open from one mail to the next.
 
     Args:
         host, port: the server.
-        starttls: encrypt the connection after connecting, and refuse to go on without.
+        starttls: encrypt each connection after connecting, and refuse to go on without.
         username, password: None when the server asks for none.
-        timeout_seconds: for the whole conversation with the server.
+        timeout_seconds: for the whole conversation with the server, the wait for a connection included.
         tls_context: which certificates to believe; None: those that the system believes.
+        connections: open at once, at most.
+        idle_seconds: after so long without a mail a connection is closed.
+        mails_each: after so many mails a connection is closed; servers have limits of their own.
     """
 
     def __init__(
@@ -34,14 +38,25 @@ class SmtpServer:
         password: str | None,
         timeout_seconds: float = _TIMEOUT_SECONDS,
         tls_context: ssl.SSLContext | None = None,
+        connections: int = 8,
+        idle_seconds: float = 30.0,
+        mails_each: int = 100,
     ) -> None:
-        self._host = host
-        self._port = port
-        self._starttls = starttls
-        self._username = username
-        self._password = password
         self._timeout_seconds = timeout_seconds
-        self._tls_context = tls_context
+        self._connections = Connections(
+            lambda client: client.connect(
+                hostname=host,
+                port=port,
+                start_tls=starttls,
+                username=username,
+                password=password,
+                timeout=timeout_seconds,
+                tls_context=tls_context,
+            ),
+            most=connections,
+            idle_seconds=idle_seconds,
+            mails_each=mails_each,
+        )
 
     async def send(self, mail: EmailMessage) -> None:
         """Hand a mail over. A refused address or mail is final; a server that is away, busy or refuses *us* is not.
@@ -54,16 +69,7 @@ class SmtpServer:
         """
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                await aiosmtplib.send(
-                    mail,
-                    hostname=self._host,
-                    port=self._port,
-                    start_tls=self._starttls,
-                    username=self._username,
-                    password=self._password,
-                    timeout=self._timeout_seconds,
-                    tls_context=self._tls_context,
-                )
+                await self._connections.send(mail)
         except aiosmtplib.SMTPRecipientsRefused as error:
             codes = [refusal.code for refusal in error.recipients]
             final = all(code >= _PERMANENT for code in codes)
@@ -83,3 +89,7 @@ class SmtpServer:
             raise DeliveryFailed(f"the mail server is out of reach: {type(error).__name__}") from None
         except (ValueError, UnicodeError):
             raise DeliveryFailed("the address cannot be written into a mail", permanent=True) from None
+
+    async def close(self) -> None:
+        """Take leave of the server."""
+        await self._connections.close()

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from paywall_core.effects import Effect
+from paywall_core.effects import Effect, Lane
 from paywall_core.notification import PaymentNotification
 from paywall_core.order import Change, HistoryEntry, Order
 from paywall_core.restore_challenge import RestoreChallenge
@@ -234,8 +234,19 @@ class OutboxRepository(Protocol):
         """
         ...
 
-    async def lease(self, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID) -> Sequence[Delivery]:
-        """Take up to `limit` rows that are due, for this worker alone until `lease_until`.
+    async def lease(
+        self,
+        *,
+        now: datetime,
+        limit: int,
+        lease_until: datetime,
+        lease_id: UUID,
+        room: Mapping[Lane, int] | None = None,
+    ) -> Sequence[Delivery]:
+        """Take up to `limit` rows that are due, the longest due first, for this worker alone until `lease_until`.
+
+        With `room`, of each lane no more than that, and none of a lane that it does not name: however many rows of one
+        lane are due, those of the others are found.
 
         A row whose lease has run out (its worker died) is due again. Rows that another transaction is taking are
         passed over, not waited for.

@@ -1,5 +1,6 @@
 """The repositories of the in-memory unit of work."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -7,7 +8,7 @@ from uuid import UUID
 
 from msgspec import structs
 
-from paywall_core.effects import REMEMBERED_KEYS, REMINDER_KEYS, Effect, due_after_all, due_at
+from paywall_core.effects import REMEMBERED_KEYS, REMINDER_KEYS, Effect, Lane, due_after_all, due_at
 from paywall_core.email_address import email_key
 from paywall_core.errors import ConcurrentUpdate
 from paywall_core.lifecycle import State
@@ -203,10 +204,23 @@ class InMemoryOutbox(OutboxRepository):
                     first_due_at=due_at(effect, now),
                 )
 
-    async def lease(self, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID) -> Sequence[Delivery]:
+    async def lease(
+        self,
+        *,
+        now: datetime,
+        limit: int,
+        lease_until: datetime,
+        lease_id: UUID,
+        room: Mapping[Lane, int] | None = None,
+    ) -> Sequence[Delivery]:
         """Take rows that are due."""
         due = [r for r in self._tables.outbox.values() if r.status is DeliveryStatus.PENDING and r.due_at <= now]
-        taken = sorted(due, key=lambda row: row.due_at)[:limit]
+        left = Counter(dict.fromkeys(Lane, limit) if room is None else room)
+        taken: list[OutboxRow] = []
+        for row in sorted(due, key=lambda row: row.due_at):
+            if len(taken) < limit and left[row.effect.lane] > 0:
+                left[row.effect.lane] -= 1
+                taken.append(row)
         for row in taken:
             self._tables.outbox[row.key] = structs.replace(
                 row, attempts=row.attempts + 1, due_at=lease_until, lease_id=lease_id

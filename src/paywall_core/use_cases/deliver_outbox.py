@@ -1,11 +1,11 @@
 """The outbox's worker: what the world outside is owed goes out, at least once, until it is done or given up."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from msgspec import Struct
 
-from paywall_core.effects import Effect, NoticeChannel, SendNotice
+from paywall_core.effects import Effect, Lane, NoticeChannel, SendNotice
 from paywall_core.errors import DeliveryFailed
 from paywall_core.ports.clock import Clock, Randomness
 from paywall_core.ports.unit_of_work import (
@@ -77,8 +77,11 @@ class DeliverOutbox:
         self._randomness = randomness
         self._policy = policy
 
-    async def lease(self, limit: int) -> Sequence[Delivery]:
-        """Take up to `limit` deliveries that are due. Each must then be given to `deliver` or `give_back`."""
+    async def lease(self, limit: int, room: Mapping[Lane, int] | None = None) -> Sequence[Delivery]:
+        """Take up to `limit` deliveries that are due. Each must then be given to `deliver` or `give_back`.
+
+        With `room`, of each lane no more than that; of a lane that it does not name, none.
+        """
         async with self._unit_of_work() as uow:
             now = self._clock.now()  # not before the transaction: a lease must not have begun while it was waited for
             deliveries = await uow.outbox.lease(
@@ -86,6 +89,7 @@ class DeliverOutbox:
                 limit=limit,
                 lease_until=now + timedelta(seconds=self._policy.lease_seconds),
                 lease_id=self._randomness.new_id(),
+                room=room,
             )
             await uow.commit()
         return deliveries

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct, field, structs
 
-from paywall_core.effects import Effect, ForwardTrackedEvent, ReportSale
+from paywall_core.effects import Effect, ForwardTrackedEvent, Lane, ReportSale
 from paywall_core.errors import InvalidInput, TrackingNotConfigured
 from paywall_core.lifecycle import State
 from paywall_core.ports.clock import Clock, Randomness
@@ -71,7 +71,9 @@ class _Tracking:
         attempt = TrackingAttempt(
             id=self._randomness.new_id(), received_at=now, event=event, outcome=outcome, reason=reason
         )
-        owed = [ForwardTrackedEvent(attempt_id=attempt.id)] if outcome is TrackingOutcome.QUEUED else effects
+        lane = Lane.AD_PLATFORM if isinstance(event, AdEvent) else Lane.CLICK_TRACKER
+        forwarded = [ForwardTrackedEvent(attempt_id=attempt.id, lane=lane)]
+        owed = forwarded if outcome is TrackingOutcome.QUEUED else effects
         async with self._unit_of_work() as uow:
             await uow.tracking_log.add(attempt)
             await uow.outbox.enqueue(owed, now=now)

@@ -21,7 +21,18 @@ from adapters.db.rows import order_row, outbox_row
 from adapters.db.schema import metadata, orders, outbox, parked_references, payment_events
 from adapters.db.schema_version import head_revision
 from adapters.db.statements import Statement
-from paywall_core.effects import ReportSale, SendRestoreCode
+from paywall_core.effects import (
+    Effect,
+    ForwardTrackedEvent,
+    LookUpEvent,
+    NoticeChannel,
+    NoticeKind,
+    ReportSale,
+    SendAccessEmail,
+    SendActivationMessage,
+    SendNotice,
+    SendRestoreCode,
+)
 from paywall_core.events import CheckoutCompleted, SubscriptionEnded
 from paywall_core.order import apply
 
@@ -237,6 +248,38 @@ async def test_new_columns_are_filled_from_what_is_there(empty_database_url: str
     assert await shape_of(url) == before
     await migrate(url)
     assert await read(url, select(orders.c.live_subscription_id).where(orders.c.id == live.id)) == [("sub_1",)]
+
+
+async def test_what_is_owed_gets_its_lane(empty_database_url: str) -> None:
+    """By its key, as it would be written now; and a row of an older process that still runs is found, too."""
+    url, order = empty_database_url, place()
+    await migrate(url, "0006")
+    before = await shape_of(url)
+    notices = [
+        SendNotice(order_id=order.id, kind=NoticeKind.ENDS_SOON, channel=channel, cause="x")
+        for channel in NoticeChannel
+    ]
+    effects: list[Effect] = [
+        SendAccessEmail(order_id=order.id, token_version=1),
+        SendActivationMessage(order_id=order.id, token_version=1),
+        ReportSale(order_id=order.id),
+        *notices,
+        LookUpEvent(event_id="evt_1"),
+        SendRestoreCode(challenge_id=order.id),
+        ForwardTrackedEvent(attempt_id=order.id),
+    ]
+    rows = [outbox_row(effect, now=NOW) for effect in effects]
+    await write_as_of(url, [(orders, order_row(order)), *((outbox, row) for row in rows)])
+    await migrate(url)
+    by_key = {row["key"]: row["lane"] for row in rows}
+    assert dict(await read(url, select(outbox.c.key, outbox.c.lane))) == by_key
+    assert len(set(by_key.values())) == 6
+    late = outbox_row(SendAccessEmail(order_id=order.id, token_version=2), now=NOW)
+    del late["lane"]
+    await write_as_of(url, [(outbox, late)])
+    assert await read(url, select(outbox.c.lane).where(outbox.c.key == late["key"])) == [("mail",)]
+    await down(url, "0006")
+    assert await shape_of(url) == before
 
 
 async def test_several_replicas_may_migrate_at_once(empty_database_url: str) -> None:

@@ -135,7 +135,8 @@ async def test_hot_question_is_answered_from_its_index(
         plan = await plan_of(database, statement, parameters)
         assert any(name in plan for name in index.split("|")), plan
         assert "Seq Scan" not in plan, plan
-        assert not re.search(r"SCAN (?!\S+ VIRTUAL TABLE)", plan), plan  # a list that came along is such a table
+        # A list that came along is a virtual table; the lanes' findings are gone through as they are found.
+        assert not re.search(r"SCAN (?!\S+ VIRTUAL TABLE|of_|due\b)", plan), plan
 
 
 async def test_reminders_that_wait_for_their_day_are_not_looked_through(database: Database) -> None:

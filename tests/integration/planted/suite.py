@@ -61,7 +61,7 @@ def _version_unchecked(patch: pytest.MonkeyPatch) -> None:
 
 def _locked_rows_waited_for(patch: pytest.MonkeyPatch) -> None:
     async def lease(
-        self: SqlOutbox, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID
+        self: SqlOutbox, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID, **_room: object
     ) -> Sequence[Delivery]:
         due = select(outbox.c.key).where(DUE, outbox.c.due_at <= now).order_by(outbox.c.due_at, outbox.c.key)
         keys = [row.key for row in await self._connection.all(Statement(due.limit(limit)))]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -21,6 +22,7 @@ from paywall_core.order import Order, apply
 from paywall_core.ports.delivery import AccessMessage
 from paywall_core.ports.unit_of_work import DeliveryStatus
 from paywall_core.testing import (
+    FakeClickTracker,
     FakeClock,
     FakeCustomerPortal,
     FakeLedger,
@@ -49,6 +51,7 @@ class Setting:
         self.clock = FakeClock()
         self.store = InMemoryStore()
         self.mailer = FakeMessenger()
+        self.tracker = FakeClickTracker()
         self.stop, self.awake = asyncio.Event(), asyncio.Event()
         links = ActivationLinks(tokens=AccessTokens([SECRET]), bot_username="bot")
         unit_of_work = self.store.unit_of_work
@@ -57,7 +60,7 @@ class Setting:
             deliver_outbox=DeliverOutbox(
                 unit_of_work=unit_of_work,
                 deliveries=Deliveries(
-                    channels=Channels(access_mailer=self.mailer),
+                    channels=Channels(access_mailer=self.mailer, click_tracker=self.tracker),
                     notices=Notices(
                         channels=NoticeChannels(),
                         enabled=(),
@@ -101,14 +104,14 @@ class Setting:
             poll_seconds=0.01,
         )
 
-    async def buy(self, number: int = 1, *, days: int | None = None) -> None:
-        """A paid order, for life or some days, with an e-mail owed."""
+    async def buy(self, number: int = 1, *, days: int | None = None, clickid: str = "") -> None:
+        """A paid order, for life or some days, with an e-mail owed; and a report, if it came from a click."""
         order = Order.place(
             order_id=UUID(int=number),
             email="anna@example.com",
             plan="basic",
             terms=Terms(mode=Mode.ONE_TIME, duration_days=days),
-            clickid="",
+            clickid=clickid,
             locale="ru",
             telegram_chat_id=None,
             now=self.clock.now(),
@@ -261,8 +264,8 @@ async def test_leased_but_not_begun_is_given_back(setting: Setting, monkeypatch:
     deliver_outbox = setting.worker._deliver_outbox
     original = deliver_outbox.lease
 
-    async def lease_then_stop(limit: int) -> object:
-        taken = await original(limit)
+    async def lease_then_stop(*room: Any) -> object:
+        taken = await original(*room)
         setting.stop.set()
         return taken
 

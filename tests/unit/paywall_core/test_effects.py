@@ -10,6 +10,7 @@ from paywall_core.effects import (
     MAX_KEY_CHARACTERS,
     Effect,
     ForwardTrackedEvent,
+    Lane,
     LookUpEvent,
     NoticeChannel,
     NoticeKind,
@@ -56,6 +57,32 @@ def test_key_of_a_row_from_before_links_could_be_resent_is_the_same() -> None:
     """What an older version stored is still the same effect."""
     stored = b'{"effect":"access_email","order_id":"00000000-0000-0000-0000-000000000007","token_version":1}'
     assert msgspec.json.decode(stored, type=SendAccessEmail).key == f"access_email:{ORDER}:1"
+
+
+@pytest.mark.parametrize(
+    ("effect", "lane"),
+    [
+        (SendAccessEmail(order_id=ORDER, token_version=1), Lane.MAIL),
+        (SendRestoreCode(challenge_id=ORDER), Lane.MAIL),
+        (notice("re_1"), Lane.MAIL_NOTICE),
+        (SendActivationMessage(order_id=ORDER, token_version=1), Lane.CHAT),
+        (msgspec.structs.replace(notice("re_1"), channel=NoticeChannel.CHAT), Lane.CHAT_NOTICE),
+        (ReportSale(order_id=ORDER), Lane.CLICK_TRACKER),
+        (ForwardTrackedEvent(attempt_id=ORDER, lane=Lane.AD_PLATFORM), Lane.AD_PLATFORM),
+        (LookUpEvent(event_id="evt_1"), Lane.PROVIDER),
+    ],
+    ids=lambda value: str(value) if isinstance(value, Lane) else "",
+)
+def test_what_somebody_waits_for_stands_behind_nothing_else(effect: Effect, lane: Lane) -> None:
+    """The way in and codes have lanes of their own; each tracker has one, and the provider."""
+    assert effect.lane is lane
+    assert msgspec.json.decode(msgspec.json.encode(effect), type=Effect).lane is lane
+
+
+def test_tracked_event_from_before_there_were_lanes_has_one() -> None:
+    """What an older version stored does not say which tracker it is for."""
+    stored = b'{"effect":"tracked_event","attempt_id":"00000000-0000-0000-0000-000000000007"}'
+    assert msgspec.json.decode(stored, type=ForwardTrackedEvent).lane is Lane.CLICK_TRACKER
 
 
 def test_long_id_of_the_provider_s_leaves_the_key_short_and_its_own() -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from msgspec import structs
 
-from paywall_core.effects import SendAccessEmail, SendActivationMessage
+from paywall_core.effects import Lane, SendAccessEmail, SendActivationMessage
 from paywall_core.errors import DeliveryFailed
 from paywall_core.events import DisputeUpdated, RefundUpdated
 from paywall_core.facts import DisputeStatus, RefundStatus
@@ -54,6 +54,20 @@ async def test_dead_worker_s_rows_come_back_and_its_late_word_is_ignored(world: 
     assert await world.deliver_all() == [DeliveryStatus.DELIVERED]
     await world.outbox.give_back(taken)
     assert world.store.outbox[0].status is DeliveryStatus.DELIVERED
+
+
+async def test_only_what_there_is_room_for_is_taken(world: World) -> None:
+    """Of each lane; of one that is not named nothing, and never more than the limit."""
+    for _ in range(3):
+        await world.buy()
+
+    async def taken(limit: int, **room: int) -> list[Lane]:
+        return sorted(one.effect.lane for one in await world.outbox.lease(limit, {Lane(k): n for k, n in room.items()}))
+
+    assert await taken(20, mail=2, click_tracker=1) == [Lane.CLICK_TRACKER, Lane.MAIL, Lane.MAIL]
+    assert len(await taken(1, mail=2, chat=2)) == 1
+    assert await taken(20, mail=0, provider=2) == []
+    assert len(await world.outbox.lease(20)) == 9 - 4
 
 
 async def test_late_skip_of_a_lost_lease_changes_nothing(world: World) -> None:

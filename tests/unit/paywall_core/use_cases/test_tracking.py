@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from paywall_core.effects import Lane
 from paywall_core.errors import DeliveryFailed, InvalidInput, PaymentProviderUnavailable, TrackingNotConfigured
 from paywall_core.events import RefundUpdated
 from paywall_core.facts import RefundStatus
@@ -125,6 +126,7 @@ async def test_ad_event_goes_out_with_a_deterministic_id(world: World) -> None:
     command = TrackAdCommand(status="Lead", fbclid="AbC", ip="192.0.2.1", ua="Mozilla")
     for one in (command, command, TrackAdCommand(status="Lead")):
         await world.track_ad(one)
+    assert {row.effect.lane for row in world.store.outbox} == {Lane.AD_PLATFORM}
     assert await world.deliver_all() == [DeliveryStatus.DELIVERED] * 3
     ids = [report.event.event_id for report in world.ads.reports]
     assert ids[0] == ids[1] != ids[2]
