@@ -18,7 +18,7 @@ from paywall_core.ports.unit_of_work import PaymentEventRepository
 def _add_once(dialect: str) -> Insert:
     added: Insert = (
         insert_into(dialect, payment_events)
-        .on_conflict_do_nothing(index_elements=["stripe_event_id"])
+        .on_conflict_do_nothing(index_elements=["stripe_event_id", "occurred_at"])
         .returning(payment_events.c.stripe_event_id)
     )
     return added
@@ -98,7 +98,11 @@ class SqlPaymentEvents(PaymentEventRepository):
             return False
         if waits and notification.references:
             rows = [
-                {"reference": reference, "stripe_event_id": notification.event_id}
+                {
+                    "reference": reference,
+                    "stripe_event_id": notification.event_id,
+                    "occurred_at": notification.occurred_at,
+                }
                 for reference in sorted(set(notification.references))
             ]
             await self._connection.each(_PARK, rows)
