@@ -12,6 +12,7 @@
     nox -s simulate -- --seed N    one simulated history; without a seed, a thousand; `--histories N`: so many
     nox -s small_worlds    every order of every small set of events, and every two use cases at once
     nox -s planted      how soon is each planted defect found?
+    nox -s growth       what every statement reads beside a million orders
     nox -s crashes      real processes killed under load, by the hundred
     nox -s hostile      many more hostile inputs
     nox -s fuzz         hostile inputs guided by coverage; `-- --seconds N`
@@ -140,6 +141,13 @@ def small_worlds(session: nox.Session) -> None:
 def planted(session: nox.Session) -> None:
     """The first history that finds each planted defect. Not part of the checks, which know the seeds."""
     _run(session, "python", "-m", "tests.integration.planted", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def growth(session: nox.Session) -> None:
+    """Every statement beside a million orders, and beside a tenth of them. Not part of the checks, which take fewer."""
+    session.env.setdefault("PAYWALL_GROWTH", "1000000")
+    _run(session, "pytest", "-q", "tests/integration/growth", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["environment"])

@@ -36,14 +36,17 @@ _EVENT: Final[Select[Any]] = select(
 
 
 def _open_sessions() -> Select[Any]:
-    """Those never asked about, since they were placed; the others since they were asked about."""
+    """Those never asked about, since they were placed; the others since they were asked about.
+
+    Each is ordered as the index is: that a column is NULL in all of them, PostgreSQL does not see by itself.
+    """
     asked_at = orders.c.provider_read_at
     open_since = [(orders.c.created_at, asked_at.is_(None)), (asked_at, asked_at < bindparam("asked_before"))]
     placed = (orders.c.created_at > bindparam("placed_after"), orders.c.created_at < bindparam("placed_before"))
     ends = [
         select(orders.c.checkout_session_id.label("session_id"), since.label("since"))
         .where(OPEN, condition, *placed)
-        .order_by(since, orders.c.checkout_session_id)
+        .order_by(asked_at, since, orders.c.checkout_session_id)
         .limit(bindparam("limit"))
         .subquery()
         for since, condition in open_since

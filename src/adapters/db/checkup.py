@@ -6,7 +6,7 @@ Opened as the product opens it; nothing is changed in it, and a SQLite file that
 import asyncio
 import sqlite3
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from adapters.db.engine import create_engine, for_writing
 from adapters.db.migrate import alembic_config
 from adapters.db.opening import parse_url
+from adapters.db.partitions import MONTHS_END
 from adapters.db.schema import metadata
 from adapters.db.schema_version import head_revision
 from paywall_core.ports.checkup import Checkup, Finding, Verdict
@@ -31,15 +32,17 @@ _OLDEST_POSTGRESQL: Final = (
     15  # still mended; 14 ended in November 2026: https://www.postgresql.org/support/versioning/
 )
 _SQLITE_PRIMARY_CODE: Final = 0xFF
+_MONTHS_LEFT: Final = timedelta(days=45)
 _CLOCKS_DIFFER: Final = timedelta(seconds=5)
 _CLOCK_IS_WRONG: Final = timedelta(minutes=5)  # from here on Stripe's signatures are refused
 
-_URL, _DURABILITY, _WRITING, _SCHEMA, _TIME = (
+_URL, _DURABILITY, _WRITING, _SCHEMA, _TIME, _EVENTS = (
     "DATABASE_URL",
     "database durability",
     "database writing",
     "database schema",
     "database clock",
+    "payment events",
 )
 _ERRORS: Final = (SQLAlchemyError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
@@ -124,6 +127,9 @@ class DatabaseCheckup(Checkup):
             findings.append(_rights(read_only=server.read_only, forbidden=forbidden))
             findings.append(clock_finding(server.now - midway))
             findings.append(await _schema(connection))
+            months_end = (await connection.execute(text(MONTHS_END))).scalar_one()
+            if months_end is not None:
+                findings.append(months_finding(months_end - self._clock.now(), months_end))
 
 
 def sqlite_durability(journal_mode: str, synchronous: int) -> Finding:
@@ -155,6 +161,15 @@ def clock_finding(ahead: timedelta) -> Finding:
         "machine's clock, and Stripe's webhooks are refused from 300 s on; let both be set by NTP"
     )
     return _finding(_TIME, Verdict.FAILED if apart >= _CLOCK_IS_WRONG else Verdict.WARNING, detail)
+
+
+def months_finding(left: timedelta, end: datetime) -> Finding:
+    """What it means that a table in months has months only until then. Pure."""
+    made = f"in months, made until {end:%Y-%m}"
+    if left < _MONTHS_LEFT:
+        detail = f"{made}: run `paywall partition-events`, or what comes later shares one table"
+        return _finding(_EVENTS, Verdict.WARNING, detail)
+    return _finding(_EVENTS, Verdict.OK, made)
 
 
 def _postgresql_durability(server: Row[Any]) -> Finding:

@@ -20,7 +20,7 @@ def _add_once(dialect: str) -> Insert:
     new = Rows(dialect, *(column for column in payment_events.c if column.name != "set_aside_at"))
     added: Insert = (
         new.insert_into(payment_events)
-        .on_conflict_do_nothing(index_elements=["stripe_event_id"])
+        .on_conflict_do_nothing(index_elements=["stripe_event_id", "occurred_at"])
         .returning(payment_events.c.stripe_event_id)
     )
     return added
@@ -91,7 +91,7 @@ class SqlPaymentEvents(PaymentEventRepository):
     async def add(self, owned: Sequence[OwnedNotification], *, received_at: datetime) -> frozenset[str]:
         """Store events, each once, in the order of their ids; a concurrent one of the same id is waited for."""
         events = sorted(((told.event_id or "", told, order_id) for told, order_id in owned), key=itemgetter(0))
-        waiting = {event_id: told.references for event_id, told, owner in events if owner is None and told.events}
+        waiting = {event_id: told for event_id, told, owner in events if owner is None and told.events}
         added = await self._connection.each(
             _ADD,
             [
@@ -110,10 +110,10 @@ class SqlPaymentEvents(PaymentEventRepository):
         )
         new = frozenset(row.stripe_event_id for row in added)
         parked = [
-            {"reference": reference, "stripe_event_id": event_id}
-            for event_id, references in waiting.items()
+            {"reference": reference, "stripe_event_id": event_id, "occurred_at": told.occurred_at}
+            for event_id, told in waiting.items()
             if event_id in new
-            for reference in sorted(set(references))
+            for reference in sorted(set(told.references))
         ]
         if parked:
             await self._connection.each(_PARK, parked)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -103,7 +104,7 @@ PUT_OFF: Final = text(
     f"status = '{DeliveryStatus.PENDING}' AND CASE WHEN substr(key, 1, {len(REMINDER_KEYS)}) <> '{REMINDER_KEYS}'"
     " OR due_at > first_due_at OR due_at = created_at THEN 1 ELSE 0 END = 1"
 )
-
+LINK: Final = text("substr(key, 1, 13) = 'access_email:'")  # the mails with the way in
 FORGETTABLE: Final = text(
     f"status IN ('{DeliveryStatus.DELIVERED}', '{DeliveryStatus.SKIPPED}')"
     + "".join(f" AND substr(key, 1, {len(start)}) <> '{start}'" for start in REMEMBERED_KEYS)
@@ -200,7 +201,8 @@ payment_events = Table(
     Column("order_id", Uuid(), ForeignKey("orders.id"), index=True),
     Column("set_aside_at", Moment()),
     Column("waiting_since", Moment()),  # while it is parked, and nobody has set it aside
-    UniqueConstraint("stripe_event_id"),
+    # An event tells of one moment: each is there once. A table in months (`partitions.py`) needs the moment in its key.
+    UniqueConstraint("stripe_event_id", "occurred_at"),
     _partial("ix_payment_events_waiting", "waiting_since", where=WAITING),
     _partial("ix_payment_events_done_with", "received_at", where=DONE_WITH),
 )
@@ -209,7 +211,11 @@ parked_references = Table(
     "parked_references",
     metadata,
     Column("reference", String(255), primary_key=True),
-    Column("stripe_event_id", String(255), ForeignKey("payment_events.stripe_event_id"), primary_key=True),
+    Column("stripe_event_id", String(255), primary_key=True, index=True),
+    Column("occurred_at", Moment(), nullable=False),  # the event's
+    ForeignKeyConstraint(
+        ["stripe_event_id", "occurred_at"], ["payment_events.stripe_event_id", "payment_events.occurred_at"]
+    ),
 )
 
 outbox = Table(
@@ -231,6 +237,7 @@ outbox = Table(
     CheckConstraint(_one_of("status", DeliveryStatus), name="status"),
     _partial("ix_outbox_due", "lane", "due_at", where=DUE),
     _partial("ix_outbox_first_due", "first_due_at", where=DUE),
+    _partial("ix_outbox_links", "order_id", where=LINK),
     _partial("ix_outbox_forgettable", "settled_at", where=FORGETTABLE),
     # The status leads, though the condition says it: SQLite would toss a coin between this one and `ix_outbox_due`.
     _partial("ix_outbox_put_off", "status", "due_at", where=PUT_OFF),

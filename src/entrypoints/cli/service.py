@@ -4,12 +4,13 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import click
 
-from entrypoints.cli.running import refuse, settings_of
+from entrypoints.cli.running import fail, refuse, settings_of
 from entrypoints.lifetime import run_on_fast_loop, stop_on_signals
 from entrypoints.logs import configure_logs
 from entrypoints.settings import Role, SettingError, Settings
@@ -64,6 +65,33 @@ def migrate(*, check: bool) -> None:
     current = asyncio.run(schema_is_current(settings.database_url))
     click.echo("schema is current" if current else "schema is not current: run `paywall migrate`")
     sys.exit(0 if current else 1)
+
+
+@click.command("partition-events")
+@click.option("--ahead", type=click.IntRange(0, 120), default=12, show_default=True, help="Months to make after this.")
+def partition_events(*, ahead: int) -> None:
+    """PostgreSQL: keep payment events in a table for each month.
+
+    The first time the table is turned, while the service runs; from then on months are made ahead of time, and those
+    that are long over and empty are dropped. Run it once a month, or once a year: `paywall doctor` says when it is due.
+    """
+    from adapters.db.connection import DATABASE_ERRORS  # noqa: PLC0415  - as in `serve`
+    from adapters.db.partitions import CannotPartition, keep_months  # noqa: PLC0415  - as in `serve`
+
+    settings = settings_of(Role.MIGRATE)
+    configure_logs(settings.log_format)
+    try:
+        done = asyncio.run(keep_months(settings.database_url, now=datetime.now(UTC), ahead=ahead))
+    except CannotPartition as error:
+        fail(error)
+    except DATABASE_ERRORS as error:
+        fail(f"the database failed: {type(error).__name__}")
+    if done.turned:
+        click.echo("payment_events is in months from now on")
+    for verb, names in (("made", done.made), ("dropped, because it was empty:", done.dropped)):
+        for name in names:
+            click.echo(f"{verb} {name}")
+    click.echo(f"months are made until {done.until:%Y-%m}")
 
 
 @click.command()
@@ -132,4 +160,14 @@ def _run(role: Role, start: Callable[[Settings, asyncio.Event], Awaitable[None]]
         refuse(errors.exceptions[0])
 
 
-SERVICE_COMMANDS: Final[tuple[click.Command, ...]] = (serve, api, worker, bot, migrate, sandbox, lifecycle, openapi)
+SERVICE_COMMANDS: Final[tuple[click.Command, ...]] = (
+    serve,
+    api,
+    worker,
+    bot,
+    migrate,
+    partition_events,
+    sandbox,
+    lifecycle,
+    openapi,
+)

@@ -1,0 +1,1 @@
+"""What grows with the number of orders, and what does not."""
