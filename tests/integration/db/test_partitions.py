@@ -65,9 +65,9 @@ async def hear(
     """Store an event that tells of a moment; without an owner it is parked by what it refers to."""
     word = structs.replace(notification(event_id, REFUND, references=references), occurred_at=at)
     async with store.unit_of_work() as uow:
-        is_new = await uow.payment_events.add(word, order_id=None if owner is None else owner.id, received_at=at)
+        new = await uow.payment_events.add([(word, None if owner is None else owner.id)], received_at=at)
         await uow.commit()
-    return is_new
+    return bool(new)
 
 
 async def admin_of(url: str) -> Any:

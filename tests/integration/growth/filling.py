@@ -71,7 +71,7 @@ async def write_templates(database: Database) -> list[Order]:
     async with database.unit_of_work() as uow:
         for name, at in (("foreign", NOW - 30 * DAY), ("waits", NOW)):  # of another product on the same account
             foreign = notification(f"evt_{name}", REFUND, references=(f"{name}_pi", f"{name}_ch"))
-            await uow.payment_events.add(foreign, order_id=None, received_at=at)
+            await uow.payment_events.add([(foreign, None)], received_at=at)
         await uow.payment_events.set_aside("evt_foreign", at=NOW)
         for number in range(12):
             challenge = RestoreChallenge(address=_email(number), id=UUID(int=number + 1), issued=(NOW,))
@@ -144,10 +144,10 @@ async def _live(database: Database, number: int, kind: str) -> Order:
         order = await change(database, order, TimePassed(), now=at + 40 * DAY)
     references = [f"{prefix}_{number}" for prefix in ("cs", "pi", "ch")]
     async with database.unit_of_work() as uow:
-        await uow.orders.claim(references, order.id)
+        await uow.orders.claim(dict.fromkeys(references, order.id))
         if kind not in ("open", "abandoned"):
             heard = structs.replace(notification(f"evt_{number}", references=tuple(references)), occurred_at=at)
-            await uow.payment_events.add(heard, order_id=order.id, received_at=at)
+            await uow.payment_events.add([(heard, order.id)], received_at=at)
         for delivery in await uow.outbox.lease(now=NOW, limit=99, lease_until=NOW, lease_id=uuid4()):
             await uow.outbox.settle(delivery, Settlement(status=DeliveryStatus.DELIVERED, at=NOW))
         await uow.commit()

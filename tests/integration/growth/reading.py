@@ -21,7 +21,7 @@ PLANS: Final = ("force_generic_plan", "force_custom_plan")
 """A driver's prepared statement is planned for its values at first, and once for all later."""
 
 LIMIT: Final = 20
-_NUMBERS: Final = {"version": 1, "expected_version": 1, "sequence": 1000, "token_version": 1, "attempts": 0, "tries": 0}
+_NUMBERS: Final = {"version": 1, "base_version": 1, "sequence": 1000, "token_version": 1, "attempts": 0, "tries": 0}
 _MOMENTS: Final = {
     # What a chore deletes: much is older than this, and little of it is wanted at once.
     "before": NOW - timedelta(days=5),
@@ -54,7 +54,7 @@ class Values:
         self, row: Mapping[str, Any], event: Mapping[str, Any], *, reference: str, key: str, attempt_id: UUID
     ) -> None:
         event_id = event["stripe_event_id"]
-        self._of_statement = {"payment_events._PARK": event}  # only an event that is there is parked
+        self._of_statement = {"payment_events._PARK": {name: [value] for name, value in event.items()}}  # only an event that is there is parked
         self._of_order: dict[str, Any] = {
             "order_id": row["id"],
             "owner": row["id"],
@@ -120,6 +120,8 @@ class Values:
         return {**given, **self._of_statement.get(found.name, {}), **found.values}
 
     def _of_name(self, name: str, type_: TypeEngine[Any]) -> object:
+        if isinstance(type_, Several) and type_.is_column:
+            return [self._of_name(name, type_.item)]  # of one row
         if name in self._of_order:
             return self._of_order[name]
         if isinstance(type_, Several):
@@ -185,12 +187,15 @@ def _literal(value: object) -> str:
     """A value as PostgreSQL reads it; its type is the parameter's."""
     if value is None:
         return "NULL"
-    if isinstance(value, bytes):
-        return f"'\\x{value.hex()}'"
     if isinstance(value, list):
-        return "'{" + ",".join(json.dumps(str(item)) for item in value) + "}'"
-    text = value.isoformat() if isinstance(value, datetime) else str(value)
-    return "'" + text.replace("'", "''") + "'"
+        return "'{" + ",".join("NULL" if item is None else json.dumps(_text(item)) for item in value) + "}'"
+    return "'" + _text(value).replace("'", "''") + "'"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _nodes(plan: Mapping[str, Any], depth: int = 0) -> Iterator[dict[str, Any]]:
