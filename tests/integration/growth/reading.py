@@ -26,7 +26,7 @@ _MOMENTS: Final = {
     # What a chore deletes: much is older than this, and little of it is wanted at once.
     "before": NOW - timedelta(days=5),
     "asked_before": NOW,
-    "placed_after": NOW - timedelta(days=10),
+    "placed_after": NOW - timedelta(days=30),
     "placed_before": NOW,
     "due_after": NOW + timedelta(hours=2),
     "undelivered_since": NOW - timedelta(hours=1),
