@@ -104,7 +104,7 @@ PUT_OFF: Final = text(
     f"status = '{DeliveryStatus.PENDING}' AND CASE WHEN substr(key, 1, {len(REMINDER_KEYS)}) <> '{REMINDER_KEYS}'"
     " OR due_at > first_due_at OR due_at = created_at THEN 1 ELSE 0 END = 1"
 )
-LINK: Final = text("substr(key, 1, 13) = 'access_email:'")  # the mails with the way in
+
 FORGETTABLE: Final = text(
     f"status IN ('{DeliveryStatus.DELIVERED}', '{DeliveryStatus.SKIPPED}')"
     + "".join(f" AND substr(key, 1, {len(start)}) <> '{start}'" for start in REMEMBERED_KEYS)
@@ -237,7 +237,6 @@ outbox = Table(
     CheckConstraint(_one_of("status", DeliveryStatus), name="status"),
     _partial("ix_outbox_due", "lane", "due_at", where=DUE),
     _partial("ix_outbox_first_due", "first_due_at", where=DUE),
-    _partial("ix_outbox_links", "order_id", where=LINK),
     _partial("ix_outbox_forgettable", "settled_at", where=FORGETTABLE),
     # The status leads, though the condition says it: SQLite would toss a coin between this one and `ix_outbox_due`.
     _partial("ix_outbox_put_off", "status", "due_at", where=PUT_OFF),

@@ -26,7 +26,7 @@ _MOMENTS: Final = {
     # What a chore deletes: much is older than this, and little of it is wanted at once.
     "before": NOW - timedelta(days=5),
     "asked_before": NOW,
-    "placed_after": NOW - timedelta(days=10),
+    "placed_after": NOW - timedelta(days=30),
     "placed_before": NOW,
     "due_after": NOW + timedelta(hours=2),
     "undelivered_since": NOW - timedelta(hours=1),
@@ -54,7 +54,7 @@ class Values:
         self, row: Mapping[str, Any], event: Mapping[str, Any], *, reference: str, key: str, attempt_id: UUID
     ) -> None:
         event_id = event["stripe_event_id"]
-        self._of_statement = {"payment_events._PARK": {name: [value] for name, value in event.items()}}  # only an event that is there is parked
+        self._of_statement = {"payment_events._PARK": event}  # only an event that is there is parked
         self._of_order: dict[str, Any] = {
             "order_id": row["id"],
             "owner": row["id"],
@@ -116,12 +116,10 @@ class Values:
         """The values for a statement. What nobody knows is new, or nothing that is there."""
         types = types_of(found.statement)
         needed = [name for name, required, _, _ in found.statement.on("postgresql")._values if required]
-        given = {name: self._of_name(name, types[name]) for name in needed}
+        given = {name: self._of_name(name, _of_row(types[name])) for name in needed}
         return {**given, **self._of_statement.get(found.name, {}), **found.values}
 
     def _of_name(self, name: str, type_: TypeEngine[Any]) -> object:
-        if isinstance(type_, Several) and type_.is_column:
-            return [self._of_name(name, type_.item)]  # of one row
         if name in self._of_order:
             return self._of_order[name]
         if isinstance(type_, Several):
@@ -155,7 +153,9 @@ class Reading(Struct, frozen=True, kw_only=True):
 async def reading_of(connection: asyncpg.Connection, found: Found, values: Values, mode: str) -> Reading:
     """Execute it, look, and take it back."""
     written = found.statement.on("postgresql")
-    literals = [_literal(value) for value in written.arguments(values.of(found))]
+    given = values.of(found)
+    taken = written.columns([given]) if written.takes_columns else written.arguments(given)
+    literals = [_literal(value) for value in taken]
     transaction = connection.transaction()
     await transaction.start()
     try:
@@ -181,6 +181,11 @@ def types_of(statement: Statement) -> dict[str, TypeEngine[Any]]:
     clause = statement._clause("postgresql") if callable(statement._clause) else statement._clause
     compiled: Any = clause.compile(dialect=dialect_of("postgresql"), column_keys=statement._columns)  # type: ignore[attr-defined]  # no DDL
     return {name: bind.type for name, bind in compiled.binds.items()}
+
+
+def _of_row(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Of a column of rows, what one of them has."""
+    return type_.item if isinstance(type_, Several) and type_.is_column else type_
 
 
 def _literal(value: object) -> str:

@@ -1,7 +1,7 @@
 """An event's key holds the moment of which it tells, so that on PostgreSQL a month of events can be a table.
 
 A provider's event tells of one moment however often it is sent: each is still there once. What an event was parked by
-is found by the event, too, and an order's mails with the way in without a look at all else that it was sent.
+is found by the event, too.
 """
 
 import sqlalchemy as sa
@@ -16,7 +16,6 @@ depends_on = None
 
 _KEY = ["stripe_event_id", "occurred_at"]
 _OF_EVENT = "fk_parked_references_stripe_event_id"
-_LINK = sa.text("substr(key, 1, 13) = 'access_email:'")
 _OLD_UNIQUE, _UNIQUE = "uq_payment_events_stripe_event_id", "uq_payment_events_stripe_event_id_occurred_at"
 
 
@@ -37,12 +36,10 @@ def upgrade() -> None:
         parked.alter_column("occurred_at", existing_type=Moment(), nullable=False)
         parked.create_foreign_key(_OF_EVENT, "payment_events", _KEY, _KEY)
         parked.create_index("ix_parked_references_stripe_event_id", ["stripe_event_id"])
-    op.create_index("ix_outbox_links", "outbox", ["order_id"], sqlite_where=_LINK, postgresql_where=_LINK)
 
 
 def downgrade() -> None:
     """Back. A table that is in months already refuses: its keys must hold the moment."""
-    op.drop_index("ix_outbox_links", "outbox")
     with op.batch_alter_table("parked_references") as parked:
         parked.drop_index("ix_parked_references_stripe_event_id")
         parked.drop_constraint(_OF_EVENT, type_="foreignkey")
