@@ -251,5 +251,9 @@ def _need_debian(session: nox.Session, package: str, program: Path) -> None:
 
 
 def _run(session: nox.Session, program: str, *arguments: str, silent: bool = False) -> None:
-    """Run a program of the shared environment."""
-    session.run(str(SHARED / program), *arguments, silent=silent, external=True)
+    """Run a program of the shared environment; what is compiled is kept, whatever the machine's own rule.
+
+    An image that sets `PYTHONDONTWRITEBYTECODE` would have each process compile every module that it imports anew, for
+    half of its processor time.
+    """
+    session.run(str(SHARED / program), *arguments, silent=silent, external=True, env={"PYTHONDONTWRITEBYTECODE": None})
