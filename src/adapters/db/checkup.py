@@ -126,8 +126,8 @@ class DatabaseCheckup(Checkup):
             findings += [postgresql_version(server.major, server.version), _postgresql_durability(server)]
             findings.append(_rights(read_only=server.read_only, forbidden=forbidden))
             findings.append(clock_finding(server.now - midway))
-            findings.append(await _schema(connection))
             months_end = (await connection.execute(text(MONTHS_END))).scalar_one()
+            findings.append(await _schema(connection))
             if months_end is not None:
                 findings.append(months_finding(months_end - self._clock.now(), months_end))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import FromClause, Select, func, select, union_all
 
@@ -12,6 +12,8 @@ from adapters.db.schema import IN_STATUS, outbox
 from adapters.db.statements import Statement, among
 from paywall_core.ports.operations import OutboxArchive, OutboxLine, OutboxQuery
 from paywall_core.ports.unit_of_work import DeliveryStatus
+
+_MOST_OVERDUE: Final = 10_000
 
 
 class SqlOutboxArchive(OutboxArchive):
@@ -53,11 +55,17 @@ def _of_statuses(query: OutboxQuery) -> Select[Any]:
 def _end_of(status: DeliveryStatus, query: OutboxQuery) -> Select[Any]:
     """The oldest of a status. Few are overdue among all that wait for their day: those have an index of their own.
 
-    OFFSET 0: PostgreSQL would else read what waits in the order that is wanted in the end.
+    A limit, though a high one: PostgreSQL believes that nearly all are overdue, and would else read the whole table.
     """
     if status is not DeliveryStatus.PENDING or query.due_before is None:
         return _oldest(select(outbox).where(IN_STATUS[status]), outbox, query)
-    overdue = select(outbox).where(IN_STATUS[status], outbox.c.first_due_at < query.due_before).offset(0).subquery()
+    overdue = (
+        select(outbox)
+        .where(IN_STATUS[status], outbox.c.first_due_at < query.due_before)
+        .order_by(outbox.c.first_due_at)
+        .limit(_MOST_OVERDUE)
+        .subquery()
+    )
     return _oldest(select(overdue), overdue, query)
 
 

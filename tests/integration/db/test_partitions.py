@@ -44,6 +44,9 @@ DAY = timedelta(days=1)
 TURNED = NOW - 40 * DAY
 """In November: what the contracts write falls into a month that was made ahead."""
 
+LATE = NOW + 900 * DAY
+"""What has an owner was received then: the contracts do not forget it."""
+
 
 @pytest.fixture
 def engine_name() -> str:
@@ -65,7 +68,9 @@ async def hear(
     """Store an event that tells of a moment; without an owner it is parked by what it refers to."""
     word = structs.replace(notification(event_id, REFUND, references=references), occurred_at=at)
     async with store.unit_of_work() as uow:
-        new = await uow.payment_events.add([(word, None if owner is None else owner.id)], received_at=at)
+        owner_id = None if owner is None else owner.id
+        received_at = at if owner is None else LATE
+        new = await uow.payment_events.add([(word, owner_id)], received_at=received_at)
         await uow.commit()
     return bool(new)
 

@@ -32,7 +32,7 @@ MANY: Final = int(os.environ.get("PAYWALL_GROWTH", "0"))
 TABLES: Final = pytest.mark.parametrize("in_months", [False, True], ids=["plain", "months"])
 """Payment events are in one table, or in one for each month."""
 
-MOST_ROWS: Final = 200
+MOST_ROWS: Final = 400
 """More rows of tables and indexes no statement reads, however many there are: a batch here is of 20."""
 
 MORE_PAGES: Final = 40
