@@ -23,10 +23,11 @@ _T = TypeVar("_T")
 class RankedWord(StrEnum):
     """An enumeration whose members are listed from the first word to the last; the later word wins a merge."""
 
-    @property
-    def rank(self) -> int:
-        """Position in the order of declaration."""
-        return list(type(self)).index(self)
+    rank: int
+    """Position in the order of declaration."""
+
+    def __init__(self, _word: str) -> None:
+        self.rank = len(type(self).__members__)
 
     def later(self, other: Self) -> Self:
         """The later of two words."""

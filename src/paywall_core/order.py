@@ -209,7 +209,7 @@ def rotate(order: Order, *, redeemed_by: int | None, now: datetime, cause: str) 
 def _step(change: Change, event: Event, *, now: datetime, cause: str) -> Change:
     """One row of the history: merge, look, check the move, record it."""
     order = change.order
-    facts = merge(order.facts, event.facts())
+    facts = order.facts if isinstance(event, TimePassed) else merge(order.facts, event.facts())
     state = state_of(facts, now)
     if facts == order.facts and state is order.state:
         _check_replay(order, event)

@@ -193,6 +193,8 @@ def is_fully_refunded(facts: Facts, payment_id: str) -> bool:
     What counts as refunded is the larger of the refunds that live, and of what Stripe ever showed as refunded on the
     charges less the refunds that failed since. Amounts of different currencies are never compared.
     """
+    if not facts.refunds and not facts.charges:
+        return False
     refunds = [r for r in facts.refunds.values() if payment_of(facts, r.payment, r.charge) == payment_id]
     charges = [c for c in facts.charges.values() if _linked(facts, c.payment) == payment_id]
     amounts = [r.amount for r in refunds if r.amount] + [c.amount for c in charges if c.amount]

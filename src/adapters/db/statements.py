@@ -82,7 +82,6 @@ class Written:
     Attributes:
         sql: the text.
         gives_rows: it has columns to give.
-        takes_columns: its values are whole columns of the rows that it is executed for.
     """
 
     def __init__(self, clause: Executable, dialect: Dialect, columns: list[str] | None) -> None:
@@ -91,10 +90,11 @@ class Written:
         )
         self.sql = compiled.string
         self._values: list[tuple[str, bool, object, _Convert]] = []
-        self.takes_columns = False
+        self._columns: dict[str, _Convert] = {}
         for name in compiled.positiontup or ():
             bind = compiled.binds[name]
-            self.takes_columns |= isinstance(bind.type, Several) and bind.type.is_column
+            if isinstance(bind.type, Several) and bind.type.is_column:
+                self._columns[name] = bind.type.item.dialect_impl(dialect).bind_processor(dialect)
             convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
             fixed = None if bind.required else bind.effective_value
             self._values.append((name, bind.required, fixed if convert is None else convert(fixed), convert))
@@ -120,7 +120,15 @@ class Written:
 
     def columns(self, rows: Sequence[Values]) -> list[object]:
         """The values of many rows, column by column, for a statement that takes them so."""
-        return self.arguments({name: [row[name] for row in rows] for name in rows[0]})
+        return [
+            _column(rows, name, self._columns[name]) if name in self._columns else fixed
+            for name, _, fixed, _ in self._values
+        ]
+
+    @property
+    def takes_columns(self) -> bool:
+        """Whether its values are whole columns of the rows that it is executed for."""
+        return bool(self._columns)
 
     def row(self, raw: Iterable[Any]) -> Row:
         """A row of the driver's as the core's values."""
@@ -131,6 +139,12 @@ class Written:
             if row[place] is not None:
                 row[place] = convert(row[place])
         return self._row._make(row)
+
+
+def _column(rows: Sequence[Values], name: str, convert: _Convert) -> list[object]:
+    if convert is None:
+        return [row[name] for row in rows]
+    return [None if row[name] is None else convert(row[name]) for row in rows]
 
 
 class Several(TypeDecorator[Sequence[Any]]):

@@ -61,8 +61,8 @@ def lease_of_nobody(patch: pytest.MonkeyPatch) -> None:
     """Two workers take the same row."""
     real = SqlOutbox.lease
 
-    async def lease(self: SqlOutbox, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID) -> Any:
-        taken = await real(self, now=now, limit=limit, lease_until=lease_until, lease_id=lease_id)
+    async def lease(self: SqlOutbox, *, now: datetime, lease_id: UUID, **more: Any) -> Any:
+        taken = await real(self, now=now, lease_id=lease_id, **more)
         keys = [one.key for one in taken]
         free = Statement(update(outbox).where(outbox.c.key == bindparam("of")).values(due_at=now))
         await self._connection.each(free, [{"of": key} for key in keys])
@@ -75,10 +75,10 @@ def lease_for_ever(patch: pytest.MonkeyPatch) -> None:
     """A killed worker's rows never come back."""
     real = SqlOutbox.lease
 
-    async def lease(self: SqlOutbox, *, now: datetime, limit: int, lease_until: datetime, lease_id: UUID) -> Any:
+    async def lease(self: SqlOutbox, *, now: datetime, lease_id: UUID, **more: Any) -> Any:
         held = select(outbox.c.key).where(outbox.c.lease_id.is_not(None))
         taken = {row.key for row in await self._connection.all(Statement(held))}
-        found = await real(self, now=now, limit=limit, lease_until=lease_until, lease_id=lease_id)
+        found = await real(self, now=now, lease_id=lease_id, **more)
         return [one for one in found if one.key not in taken]
 
     patch.setattr(SqlOutbox, "lease", lease)

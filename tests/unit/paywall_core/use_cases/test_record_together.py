@@ -161,15 +161,38 @@ async def test_one_alone_is_recorded_at_once(world: World, held: Held) -> None:
 
 
 async def test_those_that_come_in_meanwhile_go_together(world: World, held: Held) -> None:
-    """Each lane takes one alone; the rest share what begins when a lane is free."""
+    """The first goes at once; the rest share what begins when that is done."""
     record = RecordTogether(held)
     tasks = await begin(record, *(refund(world, number) for number in range(6)))
-    assert held.groups == [["evt_0"], ["evt_1"]]
+    assert held.groups == [["evt_0"]]
     held.go.set()
     assert await asyncio.gather(*tasks) == [PARKED] * 6
-    assert held.groups == [["evt_0"], ["evt_1"], ["evt_2", "evt_3", "evt_4", "evt_5"]]
-    assert await asyncio.gather(*await begin(record, refund(world, 7), refund(world, 8))) == [PARKED] * 2
-    assert held.groups[3:] == [["evt_7"], ["evt_8"]]
+    assert held.groups == [["evt_0"], ["evt_1", "evt_2", "evt_3", "evt_4", "evt_5"]]
+
+
+async def test_many_who_wait_begin_a_second_transaction(world: World, held: Held) -> None:
+    """So many are worth it; a third is not begun, and what is left when one is done goes if it is enough, or last."""
+    record = RecordTogether(held, lanes=2, enough=3)
+    tasks = await begin(record, *(refund(world, number) for number in range(3)))
+    await asyncio.sleep(0)
+    assert held.groups == [["evt_0"]]
+    tasks += await begin(record, *(refund(world, number) for number in range(3, 9)))
+    await asyncio.sleep(0)
+    assert held.groups == [["evt_0"], ["evt_1", "evt_2", "evt_3"]]
+    held.go.set()
+    assert await asyncio.gather(*tasks) == [PARKED] * 9
+    assert held.groups[2:] == [["evt_4", "evt_5", "evt_6", "evt_7", "evt_8"]]
+
+
+async def test_few_who_wait_beside_one_that_is_under_way_wait_for_it(world: World, held: Held) -> None:
+    """Two lanes are busy; whichever is done first leaves them to the other."""
+    record = RecordTogether(held, lanes=2, enough=2)
+    tasks = await begin(record, *(refund(world, number) for number in range(4)))
+    await asyncio.sleep(0)
+    assert held.groups == [["evt_0"], ["evt_1", "evt_2"]]
+    held.go.set()
+    assert await asyncio.gather(*tasks) == [PARKED] * 4
+    assert held.groups[2:] == [["evt_3"]]
 
 
 async def test_no_more_than_so_many_go_together(world: World, held: Held) -> None:
