@@ -29,6 +29,7 @@ from paywall_core.use_cases import reconcile
 from paywall_core.use_cases.confirm_restore import ConfirmRestore, ConfirmRestoreCommand, RestoredAccess
 from paywall_core.use_cases.hasten_deliveries import HastenDeliveries
 from paywall_core.use_cases.record_payment import RecordedPayment, RecordPayment
+from paywall_core.use_cases.record_together import RecordTogether
 from paywall_core.use_cases.sweep_lapsed import SweepLimits
 
 
@@ -202,10 +203,38 @@ def _breaker_off(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SweepLimits, "allow", lambda _self, _census: True)
 
 
+def _neighbours_fail_too(patch: pytest.MonkeyPatch) -> None:
+    async def record_all(self: RecordTogether, said: Sequence[PaymentNotification]) -> Sequence[Any]:
+        try:
+            return await self._record.together(said)
+        except Exception as error:  # noqa: BLE001  - the defect
+            return [error] * len(said)
+
+    patch.setattr(RecordTogether, "record_all", record_all)
+
+
+def _same_together(patch: pytest.MonkeyPatch) -> None:
+    def gather(self: RecordTogether) -> Sequence[Any]:
+        group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+        return group
+
+    patch.setattr(RecordTogether, "_gather", gather)
+
+
 _DB: Final = "tests/integration/db/"
 _USE_CASES: Final = "tests/unit/paywall_core/use_cases/"
 
 SUITE_PLANTS: Final = {
+    "neighbours_fail_too": SuitePlant(
+        what="a webhook that cannot be recorded fails those that share its transaction",
+        plant=_neighbours_fail_too,
+        tests=(f"{_USE_CASES}test_record_together.py::test_one_that_cannot_be_recorded_fails_alone",),
+    ),
+    "same_together": SuitePlant(
+        what="two webhooks about the same share a transaction",
+        plant=_same_together,
+        tests=(f"{_USE_CASES}test_record_together.py::test_two_about_the_same_do_not_go_together",),
+    ),
     "version_unchecked": SuitePlant(
         what="an order is saved whatever version is stored",
         plant=_version_unchecked,
