@@ -12,7 +12,7 @@ from adapters.db.database import Database
 from adapters.db.rows import attempt_of_row
 from adapters.db.schema import tracking_events
 from adapters.db.statements import Statement
-from paywall_core.effects import Effect, ForwardTrackedEvent, ReportSale
+from paywall_core.effects import Effect, ForwardTrackedEvent, Lane, ReportSale
 from paywall_core.tracking import AdEvent, FunnelEvent, TrackingAttempt, TrackingOutcome
 
 from .service import Service, check_problem, running
@@ -44,7 +44,8 @@ async def only(service: Service) -> TrackingAttempt:
     """The one event that came in, which the worker is to forward."""
     (attempt,) = await logged(service)
     assert attempt.outcome is TrackingOutcome.QUEUED
-    assert await owed(service) == [ForwardTrackedEvent(attempt_id=attempt.id)]
+    lane = Lane.AD_PLATFORM if isinstance(attempt.event, AdEvent) else Lane.CLICK_TRACKER
+    assert await owed(service) == [ForwardTrackedEvent(attempt_id=attempt.id, lane=lane)]
     return attempt
 
 

@@ -11,6 +11,7 @@ from paywall_core.events import (
     PaymentSucceeded,
     SubscriptionEnded,
     SubscriptionUpdated,
+    TimePassed,
 )
 from paywall_core.facts import (
     CheckoutStatus,
@@ -78,3 +79,8 @@ PAID = Payment(status=PaymentStatus.PAID, paid_at=START, amount=eur(900), period
 def test_event_teaches_all_that_it_carries(event: PaymentEvent, taught: Facts) -> None:
     """No more, and no less."""
     assert event.facts() == taught
+
+
+def test_time_teaches_nothing() -> None:
+    """It only lets what is known be looked at again."""
+    assert TimePassed().facts() == Facts()
