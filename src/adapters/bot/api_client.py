@@ -8,6 +8,12 @@ import httpx
 import msgspec
 from msgspec import structs
 
+KEPT_SECONDS: Final = 2.0
+"""So long an idle connection is kept: well below the five seconds after which the API's server closes it.
+
+A question that is sent at that very moment gets no answer, and somebody who paid would be told that nobody can say.
+"""
+
 _TIMEOUT_SECONDS: Final = 5.0
 _OK: Final = 200
 _WAIT_WHEN_NOT_TOLD_SECONDS: Final = 60
@@ -160,7 +166,8 @@ class PaywallApi:
 
     async def _post(self, path: str, body: dict[str, object]) -> httpx.Response:
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, headers=self._headers)
+            limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEPT_SECONDS)
+            self._client = httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, headers=self._headers, limits=limits)
         try:
             return await self._client.post(self._base_url + path, json=body)
         except httpx.HTTPError as error:

@@ -3,10 +3,11 @@
 from uuid import UUID
 
 import pytest
+import uvicorn
 from aiogram import Bot, Dispatcher, Router
 from aiogram.types import Message, TelegramObject, Update
 
-from adapters.bot.api_client import Access
+from adapters.bot.api_client import KEPT_SECONDS, Access
 from adapters.bot.gate import AccessGate
 from paywall_core.lifecycle import State
 from paywall_core.use_cases.access_status import AccessStatus
@@ -146,3 +147,8 @@ async def test_nobody_passes_when_asking_fails(
     logged = "".join(capfd.readouterr())
     assert "gate.nobody_can_say" in logged
     assert "RuntimeError" in logged
+
+
+def test_bot_lets_go_of_a_connection_before_the_api_does() -> None:
+    """Else a question is sent into one that is just being closed, and nobody can say whether the customer is in."""
+    assert uvicorn.Config("any:app").timeout_keep_alive > 2 * KEPT_SECONDS
