@@ -264,10 +264,13 @@ class Living:
 
     def _plain(self, witness: Witness, text: str) -> str:
         """With short names for ids, and days of the life for moments."""
-        named = witness.customer.named(text).replace(str(witness.customer.user), "the customer")
-        named = named.replace("cs_2", "cs_1")  # an expired session and its recovery: either may stand for the checkout
-        for at, started in enumerate(witness.customer.bought, start=1):
+        named = witness.customer.named(text)
+        for at, started in enumerate(
+            witness.customer.bought, start=1
+        ):  # first: an id may hold the user's number by chance
             named = named.replace(str(started.order_id), f"order {at}")
+        named = named.replace(str(witness.customer.user), "the customer")
+        named = named.replace("cs_2", "cs_1")  # an expired session and its recovery: either may stand for the checkout
         return _MOMENT.sub(lambda found: _day_of(found[0], self._begin), named)
 
     @contextmanager
