@@ -9,6 +9,11 @@ import uvicorn
 from litestar.types import ASGIApp
 
 GRACEFUL_SECONDS = 10
+KEPT_SECONDS = 75
+"""So long an idle connection is kept: longer than a balancer keeps its own (nginx, and the clouds', 60).
+
+Whoever asks must be the one that closes: a question that is sent into a connection which is just being closed is lost.
+"""
 
 
 class _Server(uvicorn.Server):
@@ -48,6 +53,7 @@ async def serving(app: ASGIApp, *, host: str, port: int, date_header: bool = Tru
         proxy_headers=False,
         lifespan="on",
         ws="none",
+        timeout_keep_alive=KEPT_SECONDS,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
     server = _Server(config)

@@ -9,9 +9,10 @@ import msgspec
 from msgspec import structs
 
 KEPT_SECONDS: Final = 2.0
-"""So long an idle connection is kept: well below the five seconds after which the API's server closes it.
+"""So long an idle connection is kept: well below what any server, or a proxy before it, keeps one (uvicorn's own: 5).
 
-A question that is sent at that very moment gets no answer, and somebody who paid would be told that nobody can say.
+A question that is sent at the moment when the other side closes gets no answer, and somebody who paid would be told
+that nobody can say.
 """
 
 _TIMEOUT_SECONDS: Final = 5.0

@@ -1,6 +1,6 @@
 """Defects that a history cannot show: a second guard hides them, or it takes two real connections. Tests find them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from adapters.db.orders import SqlOrders
 from adapters.db.outbox import SqlOutbox
 from adapters.db.rows import OUTBOX_COLUMNS, changing_columns, decode_effect, history_row, order_of_row, outbox_row
-from adapters.db.schema import DUE, SERVES_BEST, order_history, orders, outbox
+from adapters.db.schema import DUE, SERVES_BEST, order_history, order_references, orders, outbox
 from adapters.db.statements import Statement, among
 from adapters.stripe import connection
 from paywall_core import policy
@@ -203,6 +203,23 @@ def _breaker_off(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SweepLimits, "allow", lambda _self, _census: True)
 
 
+def _ids_unmarked(patch: pytest.MonkeyPatch) -> None:
+    real = SqlOrders.claim
+
+    def owners(dialect: str) -> Any:
+        owned = among(dialect, order_references.c.reference, "references")
+        return select(order_references.c.reference, order_references.c.order_id).where(owned)
+
+    async def claim(self: SqlOrders, wanted: Mapping[str, UUID | None]) -> Mapping[str, UUID | None]:
+        bound = {reference: owner for reference, owner in wanted.items() if owner is not None}
+        found = dict(await real(self, bound)) if bound else {}
+        for row in await self._connection.all(Statement(owners), {"references": [*wanted]}):
+            found[row.reference] = row.order_id
+        return {reference: found.get(reference) for reference in wanted}
+
+    patch.setattr(SqlOrders, "claim", claim)
+
+
 def _neighbours_fail_too(patch: pytest.MonkeyPatch) -> None:
     async def record_all(self: RecordTogether, said: Sequence[PaymentNotification]) -> Sequence[Any]:
         try:
@@ -222,9 +239,15 @@ def _same_together(patch: pytest.MonkeyPatch) -> None:
 
 
 _DB: Final = "tests/integration/db/"
+_EVERYBODY: Final = "test_everybody_has_what_was_paid_for"
 _USE_CASES: Final = "tests/unit/paywall_core/use_cases/"
 
 SUITE_PLANTS: Final = {
+    "ids_unmarked": SuitePlant(
+        what="an event that waits leaves no mark for the one that makes its order known",
+        plant=_ids_unmarked,
+        tests=tuple(f"{_DB}test_record_together.py::{_EVERYBODY}[postgresql-{seed}]" for seed in range(4)),
+    ),
     "neighbours_fail_too": SuitePlant(
         what="a webhook that cannot be recorded fails those that share its transaction",
         plant=_neighbours_fail_too,
