@@ -1,10 +1,11 @@
 """How long a process lives: one event that the signals set, and the word that a part is up."""
 
 import asyncio
+import gc
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
 import structlog
@@ -21,6 +22,26 @@ Ready: TypeAlias = Callable[[str], None]
 def log_ready(what: str) -> None:
     """Say in the log that a part is up."""
     _log.info("ready", part=what)
+
+
+@contextmanager
+def loading() -> Iterator[Callable[[], None]]:
+    """Load, and call what this gives once all is loaded: it stays, and the collector never looks at it again.
+
+    While code is loaded nothing becomes garbage, and looking for it takes a quarter of the time. Later, a look at all
+    that was loaded would take a tenth of a second, in which nobody is answered.
+    """
+    gc.disable()
+    try:
+        yield _loaded
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+def _loaded() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def run_on_fast_loop(work: Coroutine[Any, Any, None]) -> None:

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from litestar.types import ASGIApp
 
+from entrypoints.one_write import OneWriteProtocol
+
 GRACEFUL_SECONDS = 10
 KEPT_SECONDS = 75
 """So long an idle connection is kept: longer than a balancer keeps its own (nginx, and the clouds', 60).
@@ -45,7 +47,7 @@ async def serving(app: ASGIApp, *, host: str, port: int, date_header: bool = Tru
     listener.bind((host, port))
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=OneWriteProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

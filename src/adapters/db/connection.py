@@ -146,8 +146,8 @@ class PostgresConnection(Connection):
     async def each(self, statement: Statement, many: Sequence[Values]) -> list[Row]:
         """All in one trip."""
         written = statement.on("postgresql")
-        if written.takes_columns:
-            return [written.row(raw) for raw in await self.raw.fetch(written.sql, *written.columns(many))]
+        if written.takes_rows:
+            return [written.row(raw) for raw in await self.raw.fetch(written.sql, *written.all_of(many))]
         arguments = [written.arguments(values) for values in many]
         if not written.gives_rows:
             await self.raw.executemany(written.sql, arguments)

@@ -8,14 +8,19 @@ import json
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias
+from typing import cast as as_type
 
+import msgspec
 from sqlalchemy import (
     ARRAY,
+    JSON,
     ClauseElement,
     ColumnElement,
+    DateTime,
     Dialect,
     Executable,
+    LargeBinary,
     String,
     Table,
     TableValuedAlias,
@@ -23,6 +28,7 @@ from sqlalchemy import (
     TypeDecorator,
     any_,
     bindparam,
+    cast,
     column,
     func,
     select,
@@ -35,6 +41,9 @@ Row: TypeAlias = Any
 
 Values: TypeAlias = Mapping[str, object]
 _Convert: TypeAlias = Callable[[Any], Any] | None
+
+_ROWS: Final = "given_rows"
+_encode: Final = msgspec.json.Encoder().encode
 
 
 @cache
@@ -85,16 +94,13 @@ class Written:
     """
 
     def __init__(self, clause: Executable, dialect: Dialect, columns: list[str] | None) -> None:
-        compiled: SQLCompiler = cast("ClauseElement", clause).compile(  # type: ignore[assignment]  # DDL is never given
+        compiled: SQLCompiler = as_type("ClauseElement", clause).compile(  # type: ignore[assignment]  # DDL is never given
             dialect=dialect, column_keys=columns
         )
         self.sql = compiled.string
         self._values: list[tuple[str, bool, object, _Convert]] = []
-        self._columns: dict[str, _Convert] = {}
         for name in compiled.positiontup or ():
             bind = compiled.binds[name]
-            if isinstance(bind.type, Several) and bind.type.is_column:
-                self._columns[name] = bind.type.item.dialect_impl(dialect).bind_processor(dialect)
             convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
             fixed = None if bind.required else bind.effective_value
             self._values.append((name, bind.required, fixed if convert is None else convert(fixed), convert))
@@ -118,17 +124,18 @@ class Written:
             for name, required, fixed, convert in self._values
         ]
 
-    def columns(self, rows: Sequence[Values]) -> list[object]:
-        """The values of many rows, column by column, for a statement that takes them so."""
-        return [
-            _column(rows, name, self._columns[name]) if name in self._columns else fixed
-            for name, _, fixed, _ in self._values
-        ]
-
     @property
-    def takes_columns(self) -> bool:
-        """Whether its values are whole columns of the rows that it is executed for."""
-        return bool(self._columns)
+    def takes_rows(self) -> bool:
+        """Whether one execution takes all the rows that it is executed for."""
+        return any(name == _ROWS for name, *_ in self._values)
+
+    def all_of(self, rows: Sequence[Values]) -> list[object]:
+        """The arguments of one execution for many rows.
+
+        Raises:
+            KeyError: a row has not the columns that the statement takes.
+        """
+        return self.arguments({_ROWS: rows})
 
     def row(self, raw: Iterable[Any]) -> Row:
         """A row of the driver's as the core's values."""
@@ -141,22 +148,15 @@ class Written:
         return self._row._make(row)
 
 
-def _column(rows: Sequence[Values], name: str, convert: _Convert) -> list[object]:
-    if convert is None:
-        return [row[name] for row in rows]
-    return [None if row[name] is None else convert(row[name]) for row in rows]
-
-
 class Several(TypeDecorator[Sequence[Any]]):
     """A list as one value, so that the statement's text is the same however long it is: an array, or JSON on SQLite."""
 
     impl = Text
     cache_ok = True
 
-    def __init__(self, item: TypeEngine[Any], *, is_column: bool = False) -> None:
+    def __init__(self, item: TypeEngine[Any]) -> None:
         super().__init__()
         self.item = item
-        self.is_column = is_column
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """An array where there are arrays."""
@@ -189,10 +189,43 @@ def among(dialect: str, wanted: ColumnElement[Any], name: str) -> ColumnElement[
     return wanted == any_(items)
 
 
-class Rows:
-    """The rows that a statement is executed for, as it speaks of them: all in one execution where there are arrays.
+class Document(TypeDecorator[Sequence[Values]]):
+    """Rows as one JSON document, which both ends read and write faster than an array of each column.
 
-    Each of the statement's values then is a column of theirs. On SQLite, which has none and needs no trip, the
+    Args:
+        columns: what each row has; their names and types.
+    """
+
+    impl = Text
+    cache_ok = False  # it is compiled once, and never looked up
+
+    def __init__(self, *columns: ColumnElement[Any]) -> None:
+        super().__init__()
+        self.columns = columns
+        self._names = {_name(one) for one in columns}
+        self._moments = [_name(one) for one in columns if _is_moment(one.type)]
+
+    def process_bind_param(self, value: Sequence[Values] | None, _dialect: Dialect) -> str:
+        """The document.
+
+        Raises:
+            KeyError: a row has other columns.
+            ValueError: a time without a zone: nobody knows whose clock it means.
+        """
+        for row in value or ():
+            if row.keys() != self._names:
+                raise KeyError(*sorted(row.keys() ^ self._names))
+            for name in self._moments:
+                moment = row[name]
+                if moment is not None and moment.tzinfo is None:  # type: ignore[attr-defined]  # a datetime
+                    raise ValueError("a time without a zone")
+        return _encode(value).decode()
+
+
+class Rows:
+    """The rows that a statement is executed for, as it speaks of them: all in one execution on PostgreSQL.
+
+    They then are one value, a JSON document, in the order in which they are given. On SQLite, which needs no trip, the
     statement is executed row by row.
 
     Args:
@@ -209,9 +242,10 @@ class Rows:
         if dialect == "sqlite":
             self.c = {_name(one): bindparam(_name(one), type_=one.type) for one in columns}
             return
-        given = [bindparam(_name(one), type_=Several(one.type, is_column=True)) for one in columns]
-        table = func.unnest(*given).table_valued(*(column(_name(one), one.type) for one in columns))
-        self.c = dict(table.render_derived(name="given").c)
+        document = cast(bindparam(_ROWS, type_=Document(*columns)), JSON)
+        sent = func.json_to_recordset(document).table_valued(*(column(_name(one), _sent(one.type)) for one in columns))
+        given = sent.render_derived(name="given", with_types=True).c
+        self.c = {_name(one): _received(given[_name(one)], one.type) for one in columns}
 
     def insert_into(self, table: Table, **instead: ColumnElement[Any]) -> Any:
         """An INSERT of these rows, with other values for some of their columns; it knows ON CONFLICT."""
@@ -223,6 +257,20 @@ class Rows:
 
 def _name(of: ColumnElement[Any]) -> str:
     return of.key or ""
+
+
+def _is_moment(type_: TypeEngine[Any]) -> bool:
+    return isinstance(type_.impl_instance if isinstance(type_, TypeDecorator) else type_, DateTime)
+
+
+def _sent(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """What a column's values are in a document. A text has no length there: the table refuses what is too long."""
+    return Text() if isinstance(type_, String | LargeBinary) else type_
+
+
+def _received(sent: ColumnElement[Any], type_: TypeEngine[Any]) -> ColumnElement[Any]:
+    """The value of it; JSON has no bytes."""
+    return func.decode(sent, "base64", type_=type_) if isinstance(type_, LargeBinary) else sent
 
 
 def insert_into(dialect: str, table: Table) -> Any:

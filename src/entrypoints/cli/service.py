@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from entrypoints.cli.running import fail, refuse, settings_of
-from entrypoints.lifetime import run_on_fast_loop, stop_on_signals
+from entrypoints.lifetime import Ready, Stop, loading, log_ready, run_on_fast_loop, stop_on_signals
 from entrypoints.logs import configure_logs
 from entrypoints.settings import Role, SettingError, Settings
 from paywall_core.lifecycle import diagram
@@ -22,33 +22,37 @@ _PORT: Final = click.IntRange(0, 65535)
 @click.command()
 def serve() -> None:
     """API, worker and bot in one process; the schema is brought up to date first."""
-    from entrypoints.processes import run_serve  # noqa: PLC0415  - `paywall --help` need not load a web framework
+    with loading() as loaded:
+        from entrypoints.processes import run_serve  # noqa: PLC0415  - `paywall --help` need not load a web framework
 
-    _run(Role.SERVE, run_serve)
+        _run(Role.SERVE, run_serve, loaded)
 
 
 @click.command()
 def api() -> None:
     """The HTTP API and the pages."""
-    from entrypoints.processes import run_api  # noqa: PLC0415  - as in `serve`
+    with loading() as loaded:
+        from entrypoints.processes import run_api  # noqa: PLC0415  - as in `serve`
 
-    _run(Role.API, run_api)
+        _run(Role.API, run_api, loaded)
 
 
 @click.command()
 def worker() -> None:
     """Deliver the outbox and sweep what has lapsed."""
-    from entrypoints.processes import run_worker  # noqa: PLC0415  - as in `serve`
+    with loading() as loaded:
+        from entrypoints.processes import run_worker  # noqa: PLC0415  - as in `serve`
 
-    _run(Role.WORKER, run_worker)
+        _run(Role.WORKER, run_worker, loaded)
 
 
 @click.command()
 def bot() -> None:
     """The Telegram bot."""
-    from entrypoints.bot import run_bot  # noqa: PLC0415  - as in `serve`
+    with loading() as loaded:
+        from entrypoints.bot import run_bot  # noqa: PLC0415  - as in `serve`
 
-    _run(Role.BOT, run_bot)
+        _run(Role.BOT, run_bot, loaded)
 
 
 @click.command()
@@ -144,13 +148,17 @@ def openapi() -> None:
     click.echo(document(), nl=False)
 
 
-def _run(role: Role, start: Callable[[Settings, asyncio.Event], Awaitable[None]]) -> None:
+def _run(role: Role, start: Callable[[Settings, Stop, Ready], Awaitable[None]], loaded: Callable[[], None]) -> None:
     settings = settings_of(role)
     configure_logs(settings.log_format)
 
+    def ready(what: str) -> None:
+        loaded()
+        log_ready(what)
+
     async def run() -> None:
         async with stop_on_signals() as stop:
-            await start(settings, stop)
+            await start(settings, stop, ready)
 
     try:
         run_on_fast_loop(run())

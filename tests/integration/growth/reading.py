@@ -12,7 +12,7 @@ from sqlalchemy import DateTime, Integer, String
 from sqlalchemy.types import NullType, TypeEngine
 
 from adapters.db.schema import Moment
-from adapters.db.statements import Several, Statement, dialect_of
+from adapters.db.statements import Document, Several, Statement, dialect_of
 from tests.integration.db.samples import NOW
 
 from .every_statement import Found
@@ -116,8 +116,17 @@ class Values:
         """The values for a statement. What nobody knows is new, or nothing that is there."""
         types = types_of(found.statement)
         needed = [name for name, required, _, _ in found.statement.on("postgresql")._values if required]
-        given = {name: self._of_name(name, _of_row(types[name])) for name in needed}
-        return {**given, **self._of_statement.get(found.name, {}), **found.values}
+        known = {**self._of_statement.get(found.name, {}), **found.values}
+        given = {name: self._of_value(name, types[name], known) for name in needed}
+        (row,) = given.get("given_rows") or [{}]  # where rows are one value; SQLite is given each by itself
+        return {**given, **row, **known}
+
+    def _of_value(self, name: str, type_: TypeEngine[Any], known: Mapping[str, Any]) -> Any:
+        """A value by its name; of rows, one."""
+        if not isinstance(type_, Document):
+            return self._of_name(name, type_)
+        columns = {column.key or "": column.type for column in type_.columns}
+        return [{column: known.get(column, self._of_name(column, columns[column])) for column in columns}]
 
     def _of_name(self, name: str, type_: TypeEngine[Any]) -> object:
         if name in self._of_order:
@@ -154,8 +163,7 @@ async def reading_of(connection: asyncpg.Connection, found: Found, values: Value
     """Execute it, look, and take it back."""
     written = found.statement.on("postgresql")
     given = values.of(found)
-    taken = written.columns([given]) if written.takes_columns else written.arguments(given)
-    literals = [_literal(value) for value in taken]
+    literals = [_literal(value) for value in written.arguments(given)]
     transaction = connection.transaction()
     await transaction.start()
     try:
@@ -181,11 +189,6 @@ def types_of(statement: Statement) -> dict[str, TypeEngine[Any]]:
     clause = statement._clause("postgresql") if callable(statement._clause) else statement._clause
     compiled: Any = clause.compile(dialect=dialect_of("postgresql"), column_keys=statement._columns)  # type: ignore[attr-defined]  # no DDL
     return {name: bind.type for name, bind in compiled.binds.items()}
-
-
-def _of_row(type_: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Of a column of rows, what one of them has."""
-    return type_.item if isinstance(type_, Several) and type_.is_column else type_
 
 
 def _literal(value: object) -> str:

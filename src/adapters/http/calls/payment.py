@@ -143,13 +143,15 @@ async def take_event(d: HttpDependencies, body: bytes, signature: str) -> Webhoo
         InvalidSignature, InvalidPayload: it is none; nothing was stored.
     """
     notification = d.webhook.read(body, signature, now=d.clock.now())
-    log = _log.bind(event_id=notification.event_id, event_type=notification.event_type)
+    event = {"event_id": notification.event_id, "event_type": notification.event_type}
     try:
         recorded = await d.record_payment(notification)
     except Exception:
-        log.warning("webhook.failed")  # the error itself is logged where it becomes a 500
+        _log.warning("webhook.failed", **event)  # the error itself is logged where it becomes a 500
         raise
-    log.info("webhook.recorded", duplicate=recorded.duplicate, parked=recorded.parked, order_id=recorded.order_id)
+    _log.info(
+        "webhook.recorded", **event, duplicate=recorded.duplicate, parked=recorded.parked, order_id=recorded.order_id
+    )
     return WebhookAnswer(received=True, duplicate=recorded.duplicate)
 
 
