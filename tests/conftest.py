@@ -14,8 +14,20 @@ import pytest
 import structlog
 from hypothesis import settings
 
+import adapters.bot  # noqa: F401  - it makes aiogram load lightly, in whichever test that is, and loads nothing
+
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# As structlog does it by itself, but for tracebacks: to draw one in a box takes half a second.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def pytest_collection() -> None:

@@ -109,6 +109,11 @@ def partition_events(*, ahead: int) -> None:
 )
 def sandbox(*, port: int, product_port: int, bot_mode: str, data: Path | None) -> None:
     """The whole product on this machine with no account anywhere; prints one address to open."""
+    with loading() as loaded:
+        _play(port=port, product_port=product_port, bot_mode=bot_mode, data=data, loaded=loaded)
+
+
+def _play(*, port: int, product_port: int, bot_mode: str, data: Path | None, loaded: Callable[[], None]) -> None:
     try:
         from entrypoints.sandbox import run  # noqa: PLC0415  - as in `serve`
     except ModuleNotFoundError as error:
@@ -120,18 +125,18 @@ def sandbox(*, port: int, product_port: int, bot_mode: str, data: Path | None) -
     configure_logs(log_format)
     run.forget_proxies()
 
+    def invite(url: str) -> None:
+        loaded()
+        click.echo(f'Open {url} and press "Open the pay page". Ctrl-C ends the sandbox.')
+
     async def play() -> None:
         async with stop_on_signals() as stop:
-            await run.run_sandbox(options, stop, _invite)
+            await run.run_sandbox(options, stop, invite)
 
     try:
         run_on_fast_loop(play())
     except (run.SandboxOptionError, SettingError) as error:
         refuse(error)
-
-
-def _invite(url: str) -> None:
-    click.echo(f'Open {url} and press "Open the pay page". Ctrl-C ends the sandbox.')
 
 
 @click.command()

@@ -10,20 +10,10 @@ from typing import Final
 
 import pytest
 
-from adapters.db.migrate import migrate
 from tests.integration.conftest import postgresql_database
 
 EVERYTHING: Final = os.environ.get("PAYWALL_LIVES") == "all"
 """Every variation on both databases, and a thousand orders; without it, what fits into a run of all checks."""
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with our schema."""
-    path = tmp_path_factory.mktemp("lives") / "template.db"
-    with ThreadPoolExecutor(1) as pool:  # a loop of its own: a test's loop may be running here
-        pool.submit(asyncio.run, migrate(f"sqlite+aiosqlite:///{path}")).result()
-    return path
 
 
 @pytest.fixture

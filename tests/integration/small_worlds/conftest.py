@@ -1,6 +1,7 @@
 """What runs by default, the databases of the small worlds, and the counts at the end of a run."""
 
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
@@ -10,7 +11,6 @@ import asyncpg
 import pytest
 
 from adapters.db.database import Database
-from adapters.db.migrate import migrate
 
 from .grounds import Ground, PostgresqlGround, SqliteGround
 from .sqlite_file import SqliteStore
@@ -26,10 +26,10 @@ def report_count(record_property: Callable[[str, object], None]) -> Callable[[st
 
 
 @pytest.fixture
-async def sqlite_store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+async def sqlite_store(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[SqliteStore]:
     """The real adapter on a file, to walk on."""
     path = tmp_path / "paywall.db"
-    await migrate(f"sqlite+aiosqlite:///{path}")
+    shutil.copyfile(sqlite_template, path)
     database = Database(f"sqlite+aiosqlite:///{path}")
     store = SqliteStore(database, path)
     yield store
