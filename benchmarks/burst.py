@@ -72,11 +72,18 @@ async def measure(options: Options, filled: Filled, purchases: int) -> list[Burs
         }
         url, directory = filled.database.url, options.directory
         api = await stack.enter_async_context(
-            running(OURS, url, directory, server=options.server, limits=options.limits, further=mailing)
+            running(
+                OURS,
+                url,
+                directory,
+                server=options.server,
+                service=options.service,
+                limits=options.limits,
+                further=mailing,
+            )
         )
-        program = str(Path(sys.executable).with_name("paywall"))
         worker = await stack.enter_async_context(
-            process((program, "worker"), {**settings.environment(url, 0), **mailing}, directory / "worker.log")
+            process((options.service, "worker"), {**settings.environment(url, 0), **mailing}, directory / "worker.log")
         )
         bursts = []
         for number in range(options.rounds):

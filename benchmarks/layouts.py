@@ -106,6 +106,7 @@ async def _subject(
             filled.database.url,
             options.directory,
             server=options.server,
+            service=options.service,
             limits=options.limits,
             further=options.ours,
         )
@@ -119,6 +120,7 @@ async def _start_up(options: Options, name: str, database_url: str) -> float:
         database_url,
         options.directory,
         server=options.server,
+        service=options.service,
         limits=options.limits,
         further=options.ours,
         times=options.starts,

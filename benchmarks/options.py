@@ -18,6 +18,7 @@ class Options(Struct, frozen=True, kw_only=True):
     seconds: float
     connections: int
     server: str
+    service: str
     limits: bool
     starts: int
     ours: Mapping[str, str]

@@ -38,11 +38,14 @@ def main() -> None:
             seconds=arguments.seconds,
             connections=arguments.connections,
             server=arguments.server,
+            service=arguments.service,
             limits=arguments.limits == "on",
             starts=arguments.starts,
             ours=dict(setting.split("=", 1) for setting in arguments.ours),
         )
-        shown = {key: value for key, value in vars(arguments).items() if value and key not in ("directory", "out")}
+        shown = {
+            key: value for key, value in vars(arguments).items() if value and key not in ("directory", "out", "service")
+        }
         found = report.new_report(_layout(arguments), shown, databases.fsync_milliseconds(directory))
         asyncio.run(_run(arguments, options, found))
     if arguments.out:
@@ -88,6 +91,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--starts", type=int, default=3, help="starts of each server that its start-up time is taken of"
+    )
+    parser.add_argument(
+        "--service",
+        default=str(Path(sys.executable).with_name("paywall")),
+        help="the program `paywall` that is measured (default: this environment's)",
     )
     parser.add_argument("--ours", action="append", default=[], metavar="NAME=VALUE", help="a further setting of ours")
     parser.add_argument("--directory", help="where the databases live while it runs (default: the system's own)")

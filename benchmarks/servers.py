@@ -63,7 +63,14 @@ class Server:
 
 @asynccontextmanager
 async def running(
-    name: str, database_url: str, directory: Path, *, server: str, limits: bool, further: Mapping[str, str]
+    name: str,
+    database_url: str,
+    directory: Path,
+    *,
+    server: str,
+    service: str,
+    limits: bool,
+    further: Mapping[str, str],
 ) -> AsyncIterator[Server]:
     """Start a server, wait until it answers, and stop it at the end.
 
@@ -72,13 +79,14 @@ async def running(
         database_url: its database.
         directory: for its log.
         server: `uvicorn` or `granian`, for the references.
+        service: the program `paywall`, for ours.
         limits: whether ours counts its callers' requests.
         further: further settings of ours.
     """
     port = free_port()
     environment = settings.environment(database_url, port, limits=limits)
     if name == OURS:
-        command = [str(Path(sys.executable).with_name("paywall")), "api"]
+        command = [service, "api"]
         environment.update(further)
     else:
         command = _reference(_REFERENCES[name], port, server)
@@ -106,12 +114,22 @@ async def process(
 
 
 async def start_up_seconds(
-    name: str, database_url: str, directory: Path, *, server: str, limits: bool, further: Mapping[str, str], times: int
+    name: str,
+    database_url: str,
+    directory: Path,
+    *,
+    server: str,
+    service: str,
+    limits: bool,
+    further: Mapping[str, str],
+    times: int,
 ) -> float:
     """The median of some starts, after one that does not count: it compiles what was never run here."""
     taken = []
     for _ in range(times + 1):
-        async with running(name, database_url, directory, server=server, limits=limits, further=further) as started:
+        async with running(
+            name, database_url, directory, server=server, service=service, limits=limits, further=further
+        ) as started:
             taken.append(started.started_seconds)
     return round(statistics.median(taken[1:]), 3)
 

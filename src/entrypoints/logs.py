@@ -103,8 +103,8 @@ def _json(event: structlog.typing.EventDict, **_kwargs: Any) -> str:
     """One line; what JSON has no words for is shown as Python shows it."""
     try:
         return _encode(event).decode()
-    except (UnicodeEncodeError, TypeError):  # half a character, or a key that is no word: the library is not so strict
-        return json.dumps({str(key): value for key, value in event.items()}, default=repr)
+    except UnicodeEncodeError:  # half a character: the library is not so strict
+        return json.dumps(event, default=repr, skipkeys=True)
 
 
 def _mask_all(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -63,3 +63,53 @@ def test_nothing_to_be_masked_is_passed_over(text: str) -> None:
     for pattern, replacement in _MASKS:
         masked = pattern.sub(replacement, masked)
     assert mask(text) == masked
+
+
+class _Full:
+    """A stream on a disk without room."""
+
+    def write(self, _text: str) -> int:
+        """Refuse."""
+        raise OSError(28, "No space left on device")
+
+    def isatty(self) -> bool:
+        """It is none."""
+        return False
+
+    def flush(self) -> None:
+        """Nothing to do."""
+
+
+def test_log_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A payment is recorded, whether or not it can be told."""
+    monkeypatch.setattr("sys.stderr", _Full())
+    configure_logs("json")
+    structlog.stdlib.get_logger("paywall.test").info("webhook.recorded")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("half \ud83d", "half \ud83d"),
+        ({1: "a number for a key"}, {"1": "a number for a key"}),
+        (ValueError("no words for it"), "ValueError('no words for it')"),
+        ({("a", "b"): 1}, {"('a', 'b')": 1}),
+        ({"half \ud83d": ValueError("no")}, {"half \ud83d": "ValueError('no')"}),
+    ],
+)
+def test_whatever_is_told_is_one_line_of_json(value: object, shown: object, capsys: pytest.CaptureFixture[str]) -> None:
+    """What JSON has no words for is shown as Python shows it."""
+    configure_logs("json")
+    structlog.stdlib.get_logger("paywall.test").info("odd", value=value)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["value"] == shown
+
+
+def test_both_kinds_of_logger_look_alike(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ours go past the standard library, and nobody can tell."""
+    configure_logs("json")
+    structlog.stdlib.get_logger("paywall.test").warning("told", order_id=str(ORDER))
+    logging.getLogger("paywall.test").warning("told", extra={"order_id": str(ORDER)})
+    ours, theirs = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert {**ours, "timestamp": None} == {**theirs, "timestamp": None}
+    assert ours["level"] == "warning"
