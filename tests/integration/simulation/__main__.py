@@ -15,9 +15,11 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+from tests.memory import fast_directory
+
 from .coverage import Coverage
 from .history import Outcome, quiet, run_history, run_many, shrink
-from .place import fast_directory, make_machine
+from .place import make_machine
 
 _CHUNK = 100
 _TELL_AFTER = 1000

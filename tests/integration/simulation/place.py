@@ -1,7 +1,6 @@
 """Where histories run: a directory in memory if there is one, and a database file with our schema to copy."""
 
 import asyncio
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,9 +15,3 @@ def make_machine(directory: Path) -> Machine:
     with ThreadPoolExecutor(1) as pool:  # a loop of its own: a test's loop may be running here
         pool.submit(asyncio.run, migrate(f"sqlite+aiosqlite:///{template}")).result()
     return Machine(directory, template)
-
-
-def fast_directory() -> str | None:
-    """Memory, where there is some: a simulated power cut loses nothing that a real disk would have kept."""
-    shared = Path("/dev/shm")  # noqa: S108  - a directory of our own is made in it
-    return str(shared) if shared.is_dir() and os.access(shared, os.W_OK) else None

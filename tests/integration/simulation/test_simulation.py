@@ -12,10 +12,11 @@ import msgspec
 import pytest
 
 from tests.integration.planted.plants import PLANTS
+from tests.memory import fast_directory
 
 from .faults import Fault
 from .history import Outcome, quiet, run_history, run_many, shrink
-from .place import fast_directory, make_machine
+from .place import make_machine
 from .simulation import Machine
 
 HISTORIES = 2000  # in the checks, which have ten minutes; `nox -s simulate` runs as many as it is told
