@@ -33,7 +33,9 @@ import nox
 nox.needs_version = ">=2025.2.9"  # sessions that require another
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "types", "imports", "generated", "core_wheel", "core_coverage", "pages", "tests"]
+nox.options.sessions = [
+    "lint", "types", "imports", "generated", "core_wheel", "service_wheel", "core_coverage", "pages", "tests",
+]  # fmt: skip
 
 ROOT = Path(__file__).parent
 CHROMIUM = Path("/usr/bin/chromium")
@@ -53,6 +55,9 @@ EVERYTHING_ELSE = (
     "tests/packaging",
     "--ignore=tests/integration/crashes",  # a session of its own: half a minute of waiting for killed servers
 )
+# With nothing of ours around it: neither the sources on the path (`-I`), nor our settings, nor our fixtures.
+BY_PYTEST_ALONE = ("python", "-I", "-m", "pytest", "-q", "-c", "examples/pytest.ini", "--noconftest")
+CONTRACTS = ("tests/unit/paywall_core/test_contracts.py",)
 SHARED = ROOT / ".nox" / "environment" / ("Scripts" if sys.platform == "win32" else "bin")
 
 
@@ -88,20 +93,24 @@ def generated(session: nox.Session) -> None:
     _run(session, "python", "scripts/generated_docs.py", "--check")
 
 
-@nox.session(venv_backend="none", requires=["environment"])
+@nox.session(requires=["environment"], reuse_venv=False)
 def core_wheel(session: nox.Session) -> None:
-    """The core's own wheel, built and then tried alone: it needs msgspec and nothing else."""
-    workshop = Path(session.create_tmp()).resolve()
-    wheels, alone = workshop / "wheels", workshop / "alone"
-    for old in (wheels, alone):
-        shutil.rmtree(old, ignore_errors=True)
-    _run(session, "python", "-m", "build", "--wheel", "--outdir", str(wheels), "packaging/paywall-core", silent=True)
-    (wheel,) = wheels.glob("paywall_core-*.whl")
-    _run(session, "python", "packaging/check_wheel.py", str(wheel))
-    _run(session, "python", "-m", "venv", str(alone))
-    python = str(alone / SHARED.name / "python")
-    session.run(python, "-m", "pip", "install", "-q", str(wheel), *CONSTRAINTS, external=True)
-    session.run(python, "-I", "packaging/try_core.py", external=True)
+    """The core's own wheel, tried alone, and then as an embedder has it: types, contracts and examples."""
+    wheel = _build_wheel(session, "packaging/paywall-core")
+    _run(session, "python", "packaging/check_wheel.py", wheel)
+    session.install(wheel, *CONSTRAINTS)
+    session.run("python", "-I", "packaging/try_core.py")
+    groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "embedding")
+    session.install(f"{wheel}[testing]", *groups, *CONSTRAINTS)
+    session.run("python", "-I", "packaging/check_types.py", "packaging/type_tests")
+    session.run(*BY_PYTEST_ALONE, "examples/fastapi_shop", "examples/django_members", *CONTRACTS)
+
+
+@nox.session(requires=["environment"], reuse_venv=False)
+def service_wheel(session: nox.Session) -> None:
+    """The service's wheel, where a bot or a script of somebody else's uses parts of it."""
+    session.install(_build_wheel(session, "."), "pytest", *CONSTRAINTS)
+    session.run(*BY_PYTEST_ALONE, "examples/aiogram_bot", "examples/stripe_events")
 
 
 @nox.session(venv_backend="none", requires=["environment"])
@@ -235,10 +244,20 @@ def constraints(session: nox.Session) -> None:
     session.install("uv")
     compiled = session.run(
         "uv", "pip", "compile", "pyproject.toml", "--all-extras", "--group", "test", "--group", "lint",
+        "--group", "embedding",
         "--universal", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--upgrade",
         silent=True, log=False,
     )  # fmt: skip
     (ROOT / "constraints.txt").write_text(str(compiled), encoding="utf-8")
+
+
+def _build_wheel(session: nox.Session, project: str) -> str:
+    """Its path; built by the shared environment, so that the session's own holds nothing but what is tried."""
+    wheels = Path(session.create_tmp()).resolve() / "wheels"
+    shutil.rmtree(wheels, ignore_errors=True)
+    _run(session, "python", "-m", "build", "--wheel", "--outdir", str(wheels), project, silent=True)
+    (wheel,) = wheels.glob("*.whl")
+    return str(wheel)
 
 
 def _need_debian(session: nox.Session, package: str, program: Path) -> None:

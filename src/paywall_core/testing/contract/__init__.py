@@ -6,7 +6,10 @@ Needs `paywall-core[testing]`. Inherit a contract in a class whose name begins w
 
 import pkgutil
 
-import pytest
+try:
+    import pytest
+except ModuleNotFoundError as error:  # pragma: no cover  - packaging/try_core.py sees it, where there is no pytest
+    raise ImportError("the contracts need pytest: install paywall-core[testing], or pytest") from error
 
 # Before they are imported: pytest then says what an assertion compared, as in a test of your own.
 pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__)))
