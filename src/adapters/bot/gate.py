@@ -70,7 +70,7 @@ class AccessGate(BaseMiddleware):
         ask: who knows. Whatever it raises means that nobody can say, and then nobody passes.
         pay_link: where the button leads; an address is used as it is.
         locales: the languages to answer in; None: all that there are words in, English where nobody said.
-        close: what is called when the bot stops; None: nothing.
+        close: a coroutine function that is called when the bot stops; None: nothing.
     """
 
     def __init__(
