@@ -111,7 +111,7 @@ def core_wheel(session: nox.Session) -> None:
 
 @nox.session(requires=["environment"], reuse_venv=False)
 def service_wheel(session: nox.Session) -> None:
-    """The service's wheel in somebody else's bot and script. Not part of the checks, which try them over the sources."""
+    """The service's wheel in a bot and a script of others. Not part of the checks, which try them over the sources."""
     session.install(_build_wheel(session, "."), "pytest", *CONSTRAINTS)
     session.run(*BY_PYTEST_ALONE, "examples/aiogram_bot", "examples/stripe_events")
 
