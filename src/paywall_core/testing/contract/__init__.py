@@ -16,11 +16,17 @@ pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in pkgut
 
 from paywall_core.testing.contract.archive import OrderArchiveContract, OutboxArchiveContract  # noqa: E402  - see above
 from paywall_core.testing.contract.directory import OrderDirectoryContract  # noqa: E402
+from paywall_core.testing.contract.gateway import PaymentGatewayContract  # noqa: E402
 from paywall_core.testing.contract.hastening import HasteningContract  # noqa: E402
 from paywall_core.testing.contract.logs import (  # noqa: E402
     OperatorLogContract,
     ReconciliationLogContract,
     TrackingLogContract,
+)
+from paywall_core.testing.contract.messengers import (  # noqa: E402
+    AccessMessengerContract,
+    CodeMessengerContract,
+    NoticeMessengerContract,
 )
 from paywall_core.testing.contract.orders import OrdersContract, UnitOfWorkContract  # noqa: E402
 from paywall_core.testing.contract.outbox import OutboxContract  # noqa: E402
@@ -30,9 +36,12 @@ from paywall_core.testing.contract.retrying import RetryingContract  # noqa: E40
 from paywall_core.testing.contract.watching import InvariantWatchContract  # noqa: E402
 
 __all__ = [
+    "AccessMessengerContract",
+    "CodeMessengerContract",
     "DatabaseContract",
     "HasteningContract",
     "InvariantWatchContract",
+    "NoticeMessengerContract",
     "OperatorLogContract",
     "OrderArchiveContract",
     "OrderDirectoryContract",
@@ -40,6 +49,7 @@ __all__ = [
     "OutboxArchiveContract",
     "OutboxContract",
     "PaymentEventsContract",
+    "PaymentGatewayContract",
     "ReconciliationLogContract",
     "RestoreChallengesContract",
     "RetryingContract",
