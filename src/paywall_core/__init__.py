@@ -139,7 +139,7 @@ _MODULES = {
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
-if not TYPE_CHECKING:  # a type checker would take any name for one of ours
+if not TYPE_CHECKING:  # pragma: no branch  - a type checker would take any name for one of ours
 
     def __getattr__(name: str) -> object:
         """Load one of the public names.

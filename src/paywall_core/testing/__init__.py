@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 
-if not TYPE_CHECKING:  # a type checker would take any name for one of ours
+if not TYPE_CHECKING:  # pragma: no branch  - a type checker would take any name for one of ours
 
     def __getattr__(name: str) -> object:
         """The state machine: only whoever asks for it needs Hypothesis.

@@ -5,6 +5,7 @@ What databases do wrong is planted in our own adapter, in `tests/integration/pla
 
 import asyncio
 from collections.abc import Sequence
+from typing import Self
 from uuid import UUID
 
 import pytest
@@ -49,7 +50,7 @@ class OverEagerStore(DatabaseContract):
 class ForgetfulUnitOfWork(InMemoryUnitOfWork):
     """Saves whatever version is stored."""
 
-    async def __aenter__(self) -> "ForgetfulUnitOfWork":
+    async def __aenter__(self) -> Self:
         """Begin."""
         begun = await super().__aenter__()
         save = begun.orders.save
