@@ -34,9 +34,7 @@ import nox
 nox.needs_version = ">=2025.2.9"  # sessions that require another
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = [
-    "lint", "types", "imports", "generated", "core_wheel", "core_coverage", "pages", "tests",
-]  # fmt: skip
+nox.options.sessions = ["lint", "types", "imports", "generated", "core_wheel", "core_coverage", "pages", "tests"]
 
 ROOT = Path(__file__).parent
 CHROMIUM = Path("/usr/bin/chromium")
