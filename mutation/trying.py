@@ -30,7 +30,8 @@ from mutation.mutants import Finder, Mutant
 from mutation.places import CORE, ROOT, TESTS, file_of
 from mutation.processes import KILLED, SURVIVED, Outcome, Pool, fork
 
-SLOW = ("testing", "test_state_machine.py", "test_testing.py")  # they try the test equipment
+# They try the test equipment.
+SLOW = ("testing", "test_state_machine.py", "test_testing.py", "test_contracts.py", "test_contracts_bite.py")
 PLUGINS = ("pytest_asyncio.plugin", "_hypothesis_pytestplugin", "pytest_timeout")
 UNWANTED = ("cacheprovider", "unraisableexception", "threadexception", "faulthandler")
 PYTEST = [

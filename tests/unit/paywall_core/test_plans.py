@@ -65,6 +65,13 @@ async def test_any_plan_is_sold_and_gives_what_its_terms_say(plan: Plan, lasts: 
     assert order.entitlement.access_until == (FOREVER if lasts is None else clock.now() + lasts)
 
 
+def test_shortest_plans_are_sold() -> None:
+    """A day; and a subscription whose access ends with its period."""
+    day = Plan(name="day", terms=Terms(mode=Mode.ONE_TIME, duration_days=1))
+    strict = Plan(name="strict", terms=Terms(mode=Mode.SUBSCRIPTION))
+    assert list(PlanCatalogue([day, strict])) == [day, strict]
+
+
 @pytest.mark.parametrize(
     ("plans", "said"),
     [

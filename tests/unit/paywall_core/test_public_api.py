@@ -30,6 +30,7 @@ def test_public_name_says_what_it_is(name: str) -> None:
     assert found is getattr(import_module(found.__module__), name)
     assert getdoc(found)
     assert getdoc(found) != getdoc(found.__base__)
+    assert vars(paywall_core)[name] is found  # loaded once
 
 
 def test_names_are_listed_whether_or_not_they_were_asked_for() -> None:
