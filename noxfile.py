@@ -3,6 +3,7 @@
     nox                 every check, as the build server runs them; the tests come last
     nox -s tests -- …   one session alone; what follows `--` goes to pytest
     nox -s sandbox      the whole product on this machine, with no account anywhere
+    nox -s service_wheel    the examples that use parts of the service, over its built wheel
     nox -s constraints  the newest packages that fit together
     nox -s generate     docs/lifecycle.md and docs/openapi.json, written anew from the code
     nox -s screenshots  docs/images, taken anew by the page tests
@@ -51,8 +52,13 @@ EVERYTHING_ELSE = (
     "tests/unit/entrypoints",
     "tests/integration",
     "tests/packaging",
+    "examples/aiogram_bot",  # the other two need frameworks that the service does without: `core_wheel` tries them
+    "examples/stripe_events",
     "--ignore=tests/integration/crashes",  # a session of its own: half a minute of waiting for killed servers
 )
+# With nothing of ours around it: neither the sources on the path (`-I`), nor our settings, nor our fixtures.
+BY_PYTEST_ALONE = ("python", "-I", "-m", "pytest", "-q", "-c", "packaging/examples.ini", "--noconftest")
+CONTRACTS = ("tests/unit/paywall_core/test_contracts.py",)
 SHARED = ROOT / ".nox" / "environment" / ("Scripts" if sys.platform == "win32" else "bin")
 
 
@@ -73,7 +79,8 @@ def lint(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["environment"])
 def types(session: nox.Session) -> None:
     """Strict types, in the tests too."""
-    _run(session, "mypy", "src", "tests", "scripts", "packaging", "benchmarks", "fuzz", "mutation", "noxfile.py")
+    _run(session, "mypy", "src", "tests", "scripts", "packaging", "benchmarks", "fuzz", "mutation", "noxfile.py",
+         "examples/aiogram_bot/bot.py", "examples/stripe_events/access.py")  # fmt: skip
 
 
 @nox.session(venv_backend="none", requires=["environment"])
@@ -88,20 +95,24 @@ def generated(session: nox.Session) -> None:
     _run(session, "python", "scripts/generated_docs.py", "--check")
 
 
-@nox.session(venv_backend="none", requires=["environment"])
+@nox.session(requires=["environment"], reuse_venv=False)
 def core_wheel(session: nox.Session) -> None:
-    """The core's own wheel, built and then tried alone: it needs msgspec and nothing else."""
-    workshop = Path(session.create_tmp()).resolve()
-    wheels, alone = workshop / "wheels", workshop / "alone"
-    for old in (wheels, alone):
-        shutil.rmtree(old, ignore_errors=True)
-    _run(session, "python", "-m", "build", "--wheel", "--outdir", str(wheels), "packaging/paywall-core", silent=True)
-    (wheel,) = wheels.glob("paywall_core-*.whl")
-    _run(session, "python", "packaging/check_wheel.py", str(wheel))
-    _run(session, "python", "-m", "venv", str(alone))
-    python = str(alone / SHARED.name / "python")
-    session.run(python, "-m", "pip", "install", "-q", str(wheel), *CONSTRAINTS, external=True)
-    session.run(python, "-I", "packaging/try_core.py", external=True)
+    """The core's own wheel, tried alone, and then as an embedder has it: types, contracts and examples."""
+    wheel = _build_wheel(session, "packaging/paywall-core")
+    _run(session, "python", "packaging/check_wheel.py", wheel)
+    session.install(wheel, *CONSTRAINTS)
+    session.run("python", "-I", "packaging/try_core.py")
+    groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "embedding")
+    session.install(f"{wheel}[testing]", *groups, *CONSTRAINTS)
+    session.run("python", "-I", "packaging/check_types.py", "packaging/type_tests")
+    session.run(*BY_PYTEST_ALONE, "examples/fastapi_shop", "examples/django_members", *CONTRACTS)
+
+
+@nox.session(requires=["environment"], reuse_venv=False)
+def service_wheel(session: nox.Session) -> None:
+    """The service's wheel in a bot and a script of others. Not part of the checks, which try them over the sources."""
+    session.install(_build_wheel(session, "."), "pytest", *CONSTRAINTS)
+    session.run(*BY_PYTEST_ALONE, "examples/aiogram_bot", "examples/stripe_events")
 
 
 @nox.session(venv_backend="none", requires=["environment"])
@@ -241,10 +252,20 @@ def constraints(session: nox.Session) -> None:
     session.install("uv")
     compiled = session.run(
         "uv", "pip", "compile", "pyproject.toml", "--all-extras", "--group", "test", "--group", "lint",
+        "--group", "embedding",
         "--universal", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--upgrade",
         silent=True, log=False,
     )  # fmt: skip
     (ROOT / "constraints.txt").write_text(str(compiled), encoding="utf-8")
+
+
+def _build_wheel(session: nox.Session, project: str) -> str:
+    """Its path; built by the shared environment, so that the session's own holds nothing but what is tried."""
+    wheels = Path(session.create_tmp()).resolve() / "wheels"
+    shutil.rmtree(wheels, ignore_errors=True)
+    _run(session, "python", "-m", "build", "--wheel", "--outdir", str(wheels), project, silent=True)
+    (wheel,) = wheels.glob("*.whl")
+    return str(wheel)
 
 
 def _need_debian(session: nox.Session, package: str, program: Path) -> None:

@@ -1,6 +1,6 @@
 """Look into the core's wheel: it holds every file of `paywall_core`, and nothing beside it but its own metadata.
 
-That asks for msgspec alone, and for Hypothesis where the extra `testing` is wanted.
+That asks for msgspec alone, and for Hypothesis and pytest where the extra `testing` is wanted.
 
 python packaging/check_wheel.py dist/paywall_core-0.1.0-py3-none-any.whl
 """
@@ -10,7 +10,7 @@ import zipfile
 from email.parser import BytesParser
 from pathlib import Path
 
-REQUIRED = ["msgspec>=0.20", "hypothesis>=6.150; extra == 'testing'"]
+REQUIRED = ["msgspec>=0.20", "hypothesis>=6.150; extra == 'testing'", "pytest>=8; extra == 'testing'"]
 SOURCES = Path(__file__).parents[1] / "src"
 
 

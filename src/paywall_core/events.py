@@ -190,7 +190,10 @@ class PaymentLinked(EventBase, frozen=True, kw_only=True, tag="payment_linked"):
 
 
 class RefundUpdated(EventBase, frozen=True, kw_only=True, tag="refund_updated"):
-    """A refund was made, went through, failed or was cancelled; fields as in `facts.Refund`."""
+    """A refund was made, went through, failed or was cancelled; fields as in `facts.Refund`.
+
+    A full one voids the payment, a partial one changes nothing: the table in `policy.py` says why.
+    """
 
     refund_id: str
     amount: Money
@@ -233,7 +236,10 @@ class ChargeRefunded(EventBase, frozen=True, kw_only=True, tag="charge_refunded"
 
 
 class DisputeUpdated(EventBase, frozen=True, kw_only=True, tag="dispute_updated"):
-    """A dispute was opened, moved on or was closed; fields as in `facts.Dispute`."""
+    """A dispute was opened, moved on or was closed; fields as in `facts.Dispute`.
+
+    While it is open, and when it is lost, the payment does not count: the table in `policy.py` says why.
+    """
 
     dispute_id: str
     status: DisputeStatus
@@ -272,7 +278,10 @@ class SubscriptionUpdated(EventBase, frozen=True, kw_only=True, tag="subscriptio
 
 
 class SubscriptionEnded(EventBase, frozen=True, kw_only=True, tag="subscription_ended"):
-    """The subscription is over for good; a cancellation that is merely planned is not this."""
+    """The subscription is over for good; a cancellation that is merely planned is not this.
+
+    The paid time stays, the grace ends (`policy.py`). Source: Stripe's event `customer.subscription.deleted`.
+    """
 
     _type = EventType.SUBSCRIPTION_ENDED
     subscription_id: str

@@ -69,7 +69,10 @@ class SubscriptionStatus(RankedWord):
 
 
 class RefundStatus(RankedWord):
-    """How far one refund has come. A bank may return a succeeded refund: then it failed."""
+    """How far one refund has come. A bank may return a succeeded refund: then it failed.
+
+    Source: https://docs.stripe.com/api/refunds/object#refund_object-status
+    """
 
     PENDING = "pending"
     SUCCEEDED = "succeeded"
@@ -82,6 +85,8 @@ class DisputeStatus(RankedWord):
 
     An inquiry that was closed can no longer become a dispute at Stripe, but an open dispute never becomes a closed
     inquiry: so `inquiry_closed` stands before `open`. A lost dispute is, rarely, won after all: so `won` stands last.
+
+    Source: https://docs.stripe.com/api/disputes/object#dispute_object-status
     """
 
     INQUIRY = "inquiry"
@@ -118,7 +123,7 @@ class OperatorAction(RankedWord):
 
 
 class Mode(StrEnum):
-    """How a plan is paid for."""
+    """How a plan is paid for: once (Stripe's checkout mode `payment`), or by a subscription that renews itself."""
 
     ONE_TIME = "one_time"
     SUBSCRIPTION = "subscription"
@@ -139,7 +144,10 @@ class Terms(Struct, frozen=True, kw_only=True, order=True):
 
 
 class Period(Struct, frozen=True, kw_only=True, order=True):
-    """The stretch of time that an invoice pays for, `start` included and `end` not."""
+    """The stretch of time that an invoice pays for, `start` included and `end` not; both aware, in UTC.
+
+    Source: the `period` of an invoice's line (https://docs.stripe.com/api/invoice-line-item/object).
+    """
 
     end: datetime
     start: datetime

@@ -26,7 +26,7 @@ from paywall_core.policy import entitlement_of, is_revoked_by_operator
 
 
 class State(StrEnum):
-    """Where an order stands."""
+    """Where an order stands; `docs/lifecycle.md` draws every legal move."""
 
     PENDING = "pending"  # nothing was paid yet
     TOKEN_ISSUED = "token_issued"  # noqa: S105  - paid; the token waits to be redeemed

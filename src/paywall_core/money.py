@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Money(Struct, frozen=True, kw_only=True, order=True):
-    """An amount of one currency.
+    """An amount of one currency; Stripe's own units (https://docs.stripe.com/currencies#minor-units).
 
     Attributes:
         currency: ISO 4217 code in lower case, as Stripe writes it (`eur`).

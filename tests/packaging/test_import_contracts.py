@@ -27,6 +27,7 @@ PLANTED = [
     ("adapters/i18n/__init__.py", "adapters.bot.words", "adapters do not import each other"),
     ("paywall_core/money.py", "sqlalchemy", "the core needs the standard library and msgspec"),
     ("paywall_core/testing/store.py", "hypothesis", "only the state machine for tests knows Hypothesis"),
+    ("paywall_core/testing/store.py", "pytest", "only the contracts for tests know pytest"),
     ("entrypoints/processes.py", "dependency_injector", "only the composition root knows dependency-injector"),
     ("entrypoints/processes.py", "entrypoints.sandbox.troubles", "no product code knows the sandbox"),
 ]

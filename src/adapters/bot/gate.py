@@ -1,8 +1,9 @@
 """The gate: nobody gets past it without access, and when nobody can say, nobody gets past it either.
 
-It stands before the handlers of any aiogram bot by one line; `ask` is our API's client, or a use case in the process:
+It is a part of its own: it stands in any aiogram bot by one import and one line, and asks our API, or, with `ask`, a
+use case in the process (docs/embedding.md):
 
-    AccessGate(ask=api.access_status, pay_link="https://shop.example/pay").guard(router)
+    AccessGate.asking_api("http://127.0.0.1:8000", token, pay_link="https://shop.example").guard_handlers(router)
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,6 +11,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import structlog
 from aiogram import BaseMiddleware, Router
+from aiogram.dispatcher.event.telegram import TelegramEventObserver
 from aiogram.enums import ChatType
 from aiogram.types import (
     CallbackQuery,
@@ -24,7 +26,7 @@ from aiogram.types import (
 )
 
 from adapters.bot import words
-from adapters.bot.api_client import ApiUnavailable
+from adapters.bot.api_client import ApiUnavailable, PaywallApi
 from adapters.i18n import spoken
 from paywall_core.locales import Locales
 
@@ -61,24 +63,61 @@ Ask: TypeAlias = Callable[[int], Awaitable[AccessAnswer]]
 class AccessGate(BaseMiddleware):
     """Asks for each update whether its user may in; answers with the pay button where not.
 
-    Handlers behind it get the answer as `access`.
+    Handlers behind it get the answer as `access`. It is an ordinary middleware, too, for a single kind of update:
+    `router.message.middleware(gate)`.
 
     Args:
-        ask: who knows.
+        ask: who knows. Whatever it raises means that nobody can say, and then nobody passes.
         pay_link: where the button leads; an address is used as it is.
         locales: the languages to answer in; None: all that there are words in, English where nobody said.
+        close: a coroutine function that is called when the bot stops; None: nothing.
     """
 
-    def __init__(self, *, ask: Ask, pay_link: words.PayLink | str, locales: Locales | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        ask: Ask,
+        pay_link: words.PayLink | str,
+        locales: Locales | None = None,
+        close: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._ask = ask
         self._pay_link = words.PayLink(pay_url=pay_link, public_base_url="") if isinstance(pay_link, str) else pay_link
         self._locales = locales or Locales(supported=spoken(), default="en")
+        self._close = close
+
+    @classmethod
+    def asking_api(
+        cls, base_url: str, internal_token: str, *, pay_link: str, locales: Locales | None = None
+    ) -> "AccessGate":
+        """A gate that asks our API over HTTP. It connects at the first question, and lets go when the bot stops.
+
+        Args:
+            base_url: the API's address, without a slash at the end.
+            internal_token: the newest `INTERNAL_API_TOKEN` of the API.
+            pay_link: where the button leads.
+            locales: as of the gate.
+        """
+        api = PaywallApi(base_url=base_url, internal_token=internal_token)
+        return cls(ask=api.access_status, pay_link=pay_link, locales=locales, close=api.close)
 
     def guard(self, router: Router) -> None:
-        """Stand before every handler of a router, whatever kind of update it listens to."""
-        for kind, observer in router.observers.items():
-            if kind not in _UNGUARDED:
-                observer.outer_middleware(self)
+        """Stand before a router: whatever comes to it is asked about first, also what it has no handler for.
+
+        So it belongs to the last router of a bot: those after it get nothing of somebody who has no access.
+        """
+        for observer in self._observers(router):
+            observer.outer_middleware(self)
+
+    def guard_handlers(self, router: Router) -> None:
+        """Stand before a router's own handlers only: what none of them wants goes on to the other routers, unasked."""
+        for observer in self._observers(router):
+            observer.middleware(self)
+
+    def _observers(self, router: Router) -> list[TelegramEventObserver]:
+        if self._close is not None:
+            router.shutdown.register(self._close)
+        return [observer for kind, observer in router.observers.items() if kind not in _UNGUARDED]
 
     async def __call__(
         self,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 
 class Clock(Protocol):
-    """The time."""
+    """The time: aware, in UTC, to the microsecond. The core reads no other."""
 
     def now(self) -> datetime:
         """The present moment, aware, in UTC."""
@@ -14,7 +14,7 @@ class Clock(Protocol):
 
 
 class Randomness(Protocol):
-    """Chance."""
+    """Chance: ids that nobody can guess, and the jitter of retries."""
 
     def new_id(self) -> UUID:
         """A fresh id that nobody can guess (122 random bits or more)."""

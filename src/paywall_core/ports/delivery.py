@@ -37,7 +37,10 @@ class AccessMessage(Struct, frozen=True, kw_only=True):
 
 
 class AccessMessenger(Protocol):
-    """Sends the activation link to a customer: by e-mail, or into a Telegram chat."""
+    """Sends the activation link to a customer: by e-mail, or into a Telegram chat.
+
+    Raises `DeliveryFailed`: with `permanent=True` it becomes a dead letter, otherwise it is tried again.
+    """
 
     async def send_access(self, message: AccessMessage) -> None:
         """Send it. Returns once the far side has taken responsibility for it."""

@@ -45,7 +45,7 @@ class SessionRecord(Struct, frozen=True, kw_only=True):
 
 
 class OrderDirectory(Protocol):
-    """Reads for the hot paths."""
+    """Reads for the hot paths, outside of a transaction: of what is committed."""
 
     async def access_of(self, telegram_user_id: int) -> AccessRecord | None:
         """The order that serves this user best: the one whose access reaches furthest, then the newest.

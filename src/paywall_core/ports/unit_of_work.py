@@ -334,7 +334,11 @@ class ReconciliationLog(Protocol):
 
 
 class UnitOfWork(Protocol):
-    """One transaction over everything that the core stores."""
+    """One transaction over everything that the core stores; `paywall_core.testing.contract` says what it must do.
+
+    Its repositories raise `ConcurrentUpdate` where what is stored is not what was read. Whatever a database raises
+    goes through the core untouched, and nothing is written.
+    """
 
     orders: OrderRepository
     payment_events: PaymentEventRepository

@@ -49,16 +49,20 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """The state machine: only whoever asks for it needs Hypothesis.
+if not TYPE_CHECKING:  # pragma: no branch  - a type checker would take any name for one of ours
 
-    Raises:
-        ImportError: Hypothesis is not installed.
-    """
-    if name != "PaywallMachine":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        from paywall_core.testing.state_machine import PaywallMachine  # noqa: PLC0415  - later on purpose
-    except ModuleNotFoundError as error:
-        raise ImportError("PaywallMachine needs Hypothesis: install paywall-core[testing], or hypothesis") from error
-    return PaywallMachine
+    def __getattr__(name: str) -> object:
+        """The state machine: only whoever asks for it needs Hypothesis.
+
+        Raises:
+            ImportError: Hypothesis is not installed.
+        """
+        if name != "PaywallMachine":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            from paywall_core.testing.state_machine import PaywallMachine  # noqa: PLC0415  - later on purpose
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                "PaywallMachine needs Hypothesis: install paywall-core[testing], or hypothesis"
+            ) from error
+        return PaywallMachine

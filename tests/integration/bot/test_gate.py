@@ -4,15 +4,16 @@ from uuid import UUID
 
 import pytest
 import uvicorn
-from aiogram import Bot, Dispatcher, Router
+from aiogram import Bot, Dispatcher, F, Router
 from aiogram.types import Message, TelegramObject, Update
 
-from adapters.bot.api_client import KEPT_SECONDS, Access
+from adapters.bot.api_client import KEPT_SECONDS, Access, PaywallApi
 from adapters.bot.gate import AccessGate
 from entrypoints import server
 from paywall_core.lifecycle import State
 from paywall_core.use_cases.access_status import AccessStatus
 
+from .api_stub import INTERNAL_TOKEN, api_stub
 from .conftest import dispatcher_of
 from .telegram_stub import MESSAGE, UPDATES, TelegramStub
 
@@ -131,6 +132,68 @@ async def test_gate_stands_in_any_bot_by_one_line(bot: Bot, telegram: TelegramSt
         ((_, form),) = telegram.calls
         assert "Оплаченное время закончилось" in form["text"]
         assert '"url":"https://shop.example/pay"' in form["reply_markup"].replace(" ", "")
+
+
+@pytest.mark.parametrize("kind", ["message", "callback_query"])
+async def test_gate_before_handlers_lets_everything_else_by(bot: Bot, telegram: TelegramStub, kind: str) -> None:
+    """Only what a paid handler wants is asked about, also in a router inside; the rest goes on to the next, unasked."""
+    asked: list[int] = []
+    reached: list[str] = []
+
+    async def ask(telegram_user_id: int) -> AccessStatus:
+        asked.append(telegram_user_id)
+        return AccessStatus(is_paid=False)
+
+    async def paid_handler(event: TelegramObject) -> None:
+        reached.append("paid")
+
+    async def free_handler(event: TelegramObject) -> None:
+        reached.append("free")
+
+    wanted = F.text == "lesson" if kind == "message" else F.data == "lesson"
+    paid, inside, free = Router(), Router(), Router()
+    inside.observers[kind].register(paid_handler, wanted)
+    free.observers[kind].register(free_handler)
+    paid.include_router(inside)
+    AccessGate(ask=ask, pay_link="https://shop.example/pay").guard_handlers(paid)
+    dispatcher = Dispatcher()
+    dispatcher.include_routers(paid, free)
+    for word in ("lesson", "hi"):
+        said = {**UPDATES[kind], "text" if kind == "message" else "data": word}
+        await dispatcher.feed_update(bot, Update.model_validate({"update_id": 1, kind: said}, context={"bot": bot}))
+    assert (asked, reached) == ([5], ["free"])
+    assert any("paying members" in form.get("text", "") for _, form in telegram.calls)
+
+
+async def test_gate_that_asks_the_api_lets_go_when_the_bot_stops(
+    bot: Bot, telegram: TelegramStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line is all: it asks by the internal token, and its connections end with the bot; away, nobody passes."""
+    closed: list[PaywallApi] = []
+    really_close = PaywallApi.close
+
+    async def close(api: PaywallApi) -> None:
+        closed.append(api)
+        await really_close(api)
+
+    monkeypatch.setattr(PaywallApi, "close", close)
+    dispatcher, reached = Dispatcher(), list[str]()
+
+    @dispatcher.message()
+    async def handler(message: Message, access: Access) -> None:
+        reached.append(access.plan or "")
+
+    async with api_stub() as api:
+        api.is_paid = True
+        AccessGate.asking_api(api.base_url, INTERNAL_TOKEN, pay_link="https://shop.example/pay").guard(dispatcher)
+        update = Update.model_validate({"update_id": 1, "message": MESSAGE}, context={"bot": bot})
+        await dispatcher.feed_update(bot, update)
+        api.is_down = True
+        await dispatcher.feed_update(bot, update)
+        await dispatcher.emit_shutdown()
+    assert (reached, len(closed)) == (["one_time_basic"], 1)
+    ((_, form),) = telegram.calls
+    assert "try again" in form["text"]
 
 
 async def test_nobody_passes_when_asking_fails(

@@ -16,8 +16,8 @@ from paywall_core.effects import ReportSale
 from paywall_core.lifecycle import State
 from paywall_core.ports.operations import INVARIANTS, OrderQuery, OutboxQuery, WatchLimits
 from paywall_core.ports.unit_of_work import DeliveryStatus
+from paywall_core.testing.contract.samples import MINUTE, NOW, add, place
 
-from .samples import MINUTE, NOW, add, place
 from .test_query_plans import plan_of, statements
 
 Ask: TypeAlias = Callable[[Database, UUID], Awaitable[object]]

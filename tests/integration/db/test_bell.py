@@ -9,8 +9,7 @@ import pytest
 from adapters.db import bell
 from adapters.db.database import Database
 from paywall_core.effects import ReportSale
-
-from .samples import NOW, add, place
+from paywall_core.testing.contract.samples import NOW, add, place
 
 
 @asynccontextmanager

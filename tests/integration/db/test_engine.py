@@ -17,9 +17,10 @@ from paywall_core.effects import Effect, LookUpEvent, ReportSale, SendAccessEmai
 from paywall_core.errors import ConcurrentUpdate
 from paywall_core.ports.unit_of_work import DeliveryStatus, Settlement
 from paywall_core.restore_challenge import RestoreChallenge
+from paywall_core.testing.contract.samples import NOW, add, change, paid_event, place
 from paywall_core.tracking import AdEvent, TrackingAttempt
 
-from .samples import BROKEN, NOW, add, change, paid_event, place
+from .samples import BROKEN
 
 HISTORY = Statement(insert(order_history))
 

@@ -35,8 +35,9 @@ from paywall_core.effects import (
 )
 from paywall_core.events import CheckoutCompleted, SubscriptionEnded
 from paywall_core.order import apply
+from paywall_core.testing.contract.samples import MONTHLY, NOW, add, invoice_paid, paid_event, place
 
-from .samples import BROKEN, MONTHLY, NOW, add, invoice_paid, paid_event, place
+from .samples import BROKEN
 
 
 async def test_schema_goes_up_down_and_up_again(empty_database_url: str) -> None:

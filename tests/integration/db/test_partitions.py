@@ -18,27 +18,18 @@ from adapters.db.migrate import migrate
 from adapters.db.partitions import CannotPartition, keep_months
 from paywall_core.order import Order
 from paywall_core.ports.checkup import Finding, Verdict
-from paywall_core.testing import FakeClock
+from paywall_core.testing import FakeClock, Ports
+from paywall_core.testing.contract import (
+    InvariantWatchContract,
+    OrderArchiveContract,
+    PaymentEventsContract,
+    UnitOfWorkContract,
+)
+from paywall_core.testing.contract.samples import NOW, REFUND, Store, add, notification, place
 
-from .samples import NOW, REFUND, Store, add, notification, place
-from .test_archive import test_dossier_holds_all_that_is_stored_about_an_order  # noqa: F401  - contracts, once more
+from .test_contracts import ports_of
 from .test_migrations import shape_of
-from .test_operations import (  # noqa: F401  - as above
-    test_event_set_aside_still_finds_its_order,
-    test_known_events_are_told_from_the_new,
-    test_parked_event_is_found_until_it_has_found_its_order,
-)
-from .test_retention import (  # noqa: F401  - as above
-    test_events_are_forgotten_oldest_first_and_none_that_waits,
-    test_use_case_forgets_both_in_batches,
-)
-from .test_unit_of_work import (  # noqa: F401  - as above
-    test_parked_event_waits_for_its_order,
-    test_parking_and_making_known_never_miss_each_other,
-    test_ten_of_one_event_at_once_are_stored_once,
-    test_what_was_not_committed_is_gone,
-)
-from .test_watch import test_event_that_waits_too_long_for_its_order_is_noticed  # noqa: F401  - as above
+from .test_retention import test_use_case_forgets_both_in_batches  # noqa: F401  - once more, over months
 
 DAY = timedelta(days=1)
 TURNED = NOW - 40 * DAY
@@ -54,14 +45,6 @@ def engine_name() -> str:
     return "postgresql"
 
 
-@pytest.fixture
-async def store(database: Database, database_url: str) -> Store:
-    """What the contracts run on: it has statements prepared for the plain table."""
-    await hear(database, "evt_before", at=TURNED, owner=await add(database, place()))
-    await keep_months(database_url, now=TURNED)
-    return database
-
-
 async def hear(
     store: Store, event_id: str, *, at: datetime, references: tuple[str, ...] = (), owner: Order | None = None
 ) -> bool:
@@ -73,6 +56,40 @@ async def hear(
         new = await uow.payment_events.add([(word, owner_id)], received_at=received_at)
         await uow.commit()
     return bool(new)
+
+
+async def turn(database: Database, url: str) -> None:
+    """Months, once the database has statements prepared for the plain table."""
+    await hear(database, "evt_before", at=TURNED, owner=await add(database, place()))
+    await keep_months(url, now=TURNED)
+
+
+@pytest.fixture
+async def store(database: Database, database_url: str) -> Database:
+    """A database that has turned."""
+    await turn(database, database_url)
+    return database
+
+
+class TestContractsOverMonths(UnitOfWorkContract, PaymentEventsContract, InvariantWatchContract):
+    """What the ports promise of events, once more."""
+
+    test_dossier = OrderArchiveContract.test_dossier_holds_all_that_is_stored_about_an_order
+
+    @pytest.fixture(autouse=True)
+    def where(self, database_url: str) -> None:
+        """An empty database of the test's own."""
+        self.url = database_url
+
+    async def open(self) -> Ports:
+        """The adapter on it, which has turned."""
+        self.database = Database(self.url)
+        await turn(self.database, self.url)
+        return ports_of(self.database)
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self.database.close()
 
 
 async def admin_of(url: str) -> Any:

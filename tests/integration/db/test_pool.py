@@ -12,8 +12,7 @@ from adapters.db.connection import DATABASE_ERRORS
 from adapters.db.database import Database
 from adapters.db.pool import PostgresPool, SqlitePool, open_pool
 from adapters.db.statements import Statement
-
-from .samples import add, place
+from paywall_core.testing.contract.samples import add, place
 
 SLOW = {
     "sqlite": text(

@@ -14,8 +14,7 @@ from adapters.db.rows import OUTBOX_COLUMNS, outbox_row
 from adapters.db.schema import outbox
 from adapters.db.statements import Statement, Values, Written
 from paywall_core.effects import Effect, NoticeChannel, NoticeKind, SendAccessEmail, SendNotice
-
-from .samples import MINUTE, NOW, add, place
+from paywall_core.testing.contract.samples import MINUTE, NOW, add, place
 
 
 @contextmanager

@@ -17,10 +17,9 @@ from paywall_core.lifecycle import State
 from paywall_core.money import Money
 from paywall_core.notification import PaymentNotification
 from paywall_core.testing import FakeClock
+from paywall_core.testing.contract.samples import NOW, add, notification, place
 from paywall_core.use_cases.record_payment import RecordedPayment, RecordPayment
 from paywall_core.use_cases.record_together import RecordTogether
-
-from .samples import NOW, add, notification, place
 
 ORDERS = 24
 AT_ONCE = 40

@@ -8,8 +8,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from adapters.db.database import Database
 from adapters.db.schema import restore_challenges
 from adapters.db.statements import Statement, among, insert_into
-
-from .samples import MINUTE, NOW
+from paywall_core.testing.contract.samples import MINUTE, NOW
 
 ADD = Statement(insert(restore_challenges))
 ALL = Statement(select(restore_challenges).order_by(restore_challenges.c.address))

@@ -26,7 +26,7 @@ from adapters.db.statements import Row, Statement, Values
 from paywall_core.lifecycle import State
 from paywall_core.ports.operations import OrderQuery, OutboxQuery
 from paywall_core.ports.unit_of_work import DeliveryStatus
-from tests.integration.db.samples import NOW
+from paywall_core.testing.contract.samples import NOW
 
 
 class Found(Struct, frozen=True, kw_only=True):

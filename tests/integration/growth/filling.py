@@ -29,8 +29,8 @@ from paywall_core.operator import Operator
 from paywall_core.order import Order
 from paywall_core.ports.unit_of_work import DeliveryStatus, OperatorAct, Settlement
 from paywall_core.restore_challenge import RestoreChallenge
+from paywall_core.testing.contract.samples import MONTHLY, NOW, ONCE, REFUND, add, change, notification, place
 from paywall_core.tracking import FunnelEvent, TrackingAttempt, TrackingOutcome
-from tests.integration.db.samples import MONTHLY, NOW, ONCE, REFUND, add, change, notification, place
 
 DAY: Final = timedelta(days=1)
 SPREAD: Final = 20 * DAY

@@ -13,7 +13,7 @@ from sqlalchemy.types import NullType, TypeEngine
 
 from adapters.db.schema import Moment
 from adapters.db.statements import Document, Several, Statement, dialect_of
-from tests.integration.db.samples import NOW
+from paywall_core.testing.contract.samples import NOW
 
 from .every_statement import Found
 

@@ -20,8 +20,8 @@ from adapters.db.database import Database
 from adapters.db.migrate import migrate
 from adapters.db.partitions import keep_months
 from adapters.db.schema import metadata
+from paywall_core.testing.contract.samples import NOW
 from tests.integration.conftest import postgresql_database
-from tests.integration.db.samples import NOW
 
 from .every_statement import BUILT, builders, every_statement
 from .filling import KINDS, copy, write_templates

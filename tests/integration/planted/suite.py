@@ -261,12 +261,12 @@ SUITE_PLANTS: Final = {
     "version_unchecked": SuitePlant(
         what="an order is saved whatever version is stored",
         plant=_version_unchecked,
-        tests=(f"{_DB}test_unit_of_work.py::test_save_checks_the_version[sqlite]",),
+        tests=(f"{_DB}test_contracts.py::TestDatabase::test_save_checks_the_version[sqlite]",),
     ),
     "locked_rows_waited_for": SuitePlant(
         what="a worker takes rows without `FOR UPDATE SKIP LOCKED`",
         plant=_locked_rows_waited_for,
-        tests=(f"{_DB}test_unit_of_work.py::test_outbox_row_is_written_once_and_leased_to_one[postgresql]",),
+        tests=(f"{_DB}test_contracts.py::TestDatabase::test_outbox_row_is_written_once_and_leased_to_one[postgresql]",),
     ),
     "tries_counted_afterwards": SuitePlant(
         what="an answer to a code is compared first and counted second",
@@ -276,7 +276,7 @@ SUITE_PLANTS: Final = {
     "skipped_for_ever": SuitePlant(
         what="a skipped delivery that is wanted again stays skipped",
         plant=_skipped_for_ever,
-        tests=(f"{_DB}test_unit_of_work.py::test_settlements_decide_when_a_row_is_due_again[sqlite]",),
+        tests=(f"{_DB}test_contracts.py::TestDatabase::test_settlements_decide_when_a_row_is_due_again[sqlite]",),
     ),
     "never_looked_up": SuitePlant(
         what="nobody asks Stripe about a parked event",
@@ -312,7 +312,7 @@ SUITE_PLANTS: Final = {
     "anybodys_order": SuitePlant(
         what="a code restores the order that reaches furthest, whoever paid for it",
         plant=_anybodys_order_restored,
-        tests=(f"{_DB}test_restore_and_tracking.py::test_paid_orders_of_an_address_come_best_first[sqlite]",),
+        tests=(f"{_DB}test_contracts.py::TestDatabase::test_paid_orders_of_an_address_come_best_first[sqlite]",),
     ),
     "read_by_own_clock": SuitePlant(
         what="a session that was asked about counts from our own clock",

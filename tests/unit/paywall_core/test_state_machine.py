@@ -365,4 +365,4 @@ def test_without_hypothesis_the_error_says_what_to_install(monkeypatch: pytest.M
 def test_there_is_nothing_else_to_ask_for() -> None:
     """A misspelt name is an AttributeError, as of any module."""
     with pytest.raises(AttributeError, match="PaywalMachine"):
-        _ = paywall_core.testing.PaywalMachine
+        _ = paywall_core.testing.PaywalMachine  # type: ignore[attr-defined]  # that it is none is what is tested
