@@ -17,6 +17,7 @@
     nox -s hostile      many more hostile inputs
     nox -s fuzz         hostile inputs guided by coverage; `-- --seconds N`
     nox -s mutation     does a test fail for each small change of the core?
+    nox -s image        the image of deploy/, built and run; needs Docker or Podman
     nox -s messages     the catalogues of what customers read, brought in step with the code
 
 The checks share the environment of the session `environment`, so that its packages are installed once. With uv each
@@ -51,6 +52,7 @@ EVERYTHING_ELSE = (
     "tests/unit/entrypoints",
     "tests/integration",
     "tests/packaging",
+    "tests/deploy",
     "--ignore=tests/integration/crashes",  # a session of its own: half a minute of waiting for killed servers
 )
 SHARED = ROOT / ".nox" / "environment" / ("Scripts" if sys.platform == "win32" else "bin")
@@ -195,6 +197,12 @@ def sandbox(session: nox.Session) -> None:
 def generate(session: nox.Session) -> None:
     """Write the pages of docs/ that are made from the code. Not part of the checks."""
     _run(session, "python", "scripts/generated_docs.py")
+
+
+@nox.session(venv_backend="none")
+def image(session: nox.Session) -> None:
+    """The image, built and run as in production, where there is a container engine. Not part of the checks."""
+    session.run(sys.executable, "packaging/try_image.py", *session.posargs, external=True)
 
 
 @nox.session(venv_backend="none", requires=["environment"])
