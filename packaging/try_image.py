@@ -1,7 +1,7 @@
 """Build the image of deploy/ and run it as in production: read-only, without rights, as its own user, until SIGTERM.
 
-Needs Docker or Podman with an engine that answers, and the internet for the base image and the packages. Options go to
-`build`, such as `--build-arg PYTHON_IMAGE=…`. Exit code 1, with the reason, where there is no engine or something is wrong.
+Needs Docker or Podman with an engine that answers, and the internet for base image and packages. Options go to `build`,
+such as `--build-arg PYTHON_IMAGE=…`. Exit code 1, with the reason, where there is no engine or something is wrong.
 """
 
 import shutil

@@ -171,7 +171,7 @@ def _exec_form(rest: str) -> list[str]:
 
 
 def sent_to_builder(path: str) -> bool:
-    """Whether `.dockerignore` lets a file of the checkout through: the last line that matches it or its folder rules."""
+    """Whether `.dockerignore` lets a file of the checkout through: the last line that matches it rules."""
     sent = True
     for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
         pattern = line.removeprefix("!").removeprefix("**/")
