@@ -18,6 +18,7 @@
     nox -s hostile      many more hostile inputs
     nox -s fuzz         hostile inputs guided by coverage; `-- --seconds N`
     nox -s mutation     does a test fail for each small change of the core?
+    nox -s image        the image of deploy/, built and run; needs Docker or Podman
     nox -s messages     the catalogues of what customers read, brought in step with the code
 
 The checks share the environment of the session `environment`, so that its packages are installed once. With uv each
@@ -54,6 +55,7 @@ EVERYTHING_ELSE = (
     "tests/packaging",
     "examples/aiogram_bot",  # the other two need frameworks that the service does without: `core_wheel` tries them
     "examples/stripe_events",
+    "tests/deploy",
     "--ignore=tests/integration/crashes",  # a session of its own: half a minute of waiting for killed servers
 )
 # With nothing of ours around it: neither the sources on the path (`-I`), nor our settings, nor our fixtures.
@@ -206,6 +208,12 @@ def sandbox(session: nox.Session) -> None:
 def generate(session: nox.Session) -> None:
     """Write the pages of docs/ that are made from the code. Not part of the checks."""
     _run(session, "python", "scripts/generated_docs.py")
+
+
+@nox.session(venv_backend="none")
+def image(session: nox.Session) -> None:
+    """The image, built and run as in production, where there is a container engine. Not part of the checks."""
+    session.run(sys.executable, "packaging/try_image.py", *session.posargs, external=True)
 
 
 @nox.session(venv_backend="none", requires=["environment"])

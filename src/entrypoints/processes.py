@@ -7,6 +7,7 @@ what it has begun and gives back the rest, the bot stops polling; last, connecti
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 from litestar import Litestar
 from litestar.types import ASGIApp
@@ -20,13 +21,19 @@ from entrypoints.settings import SettingError, Settings
 from paywall_core.ports.clock import Clock
 
 
-async def run_api(settings: Settings, stop: Stop, ready: Ready = log_ready) -> None:
-    """The HTTP API and the pages."""
+async def run_api(settings: Settings, stop: Stop, ready: Ready = log_ready, *, drain_seconds: float = 0) -> None:
+    """The HTTP API and the pages.
+
+    Once `stop` is set it is not ready any more. For `drain_seconds` it still answers whoever asks, so that a balancer
+    sees that and looks away before the port is closed.
+    """
     async with opened(settings) as container:
         await _require_schema(container.database())
-        async with serving(_app(container), host=settings.http_host, port=settings.http_port) as origin:
+        app = _app(container, stop=stop)
+        async with serving(app, host=settings.http_host, port=settings.http_port) as origin:
             ready(f"api on {origin}")
             await stop.wait()
+            await asyncio.sleep(drain_seconds)
 
 
 async def run_worker(settings: Settings, stop: Stop, ready: Ready = log_ready) -> None:
@@ -54,7 +61,7 @@ async def run_serve(settings: Settings, stop: Stop, ready: Ready = log_ready, *,
             bot = await stack.enter_async_context(running_bot(container))
         webhook = None if bot is None else bot.webhook
         origin = await stack.enter_async_context(
-            serving(_app(container, webhook), host=settings.http_host, port=settings.http_port)
+            serving(_app(container, webhook, stop=stop), host=settings.http_host, port=settings.http_port)
         )
         ready(f"paywall on {origin}")
         async with asyncio.TaskGroup() as tasks:
@@ -94,8 +101,14 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         yield container
 
 
-def _app(container: Container, bot_webhook: ASGIApp | None = None) -> Litestar:
-    return create_app(container.http_dependencies(), bot_webhook=bot_webhook)
+def _app(container: Container, bot_webhook: ASGIApp | None = None, *, stop: Stop) -> Litestar:
+    dependencies = container.http_dependencies()
+    is_ready = dependencies.readiness
+
+    async def is_ready_and_stays() -> bool:
+        return not stop.is_set() and await is_ready()
+
+    return create_app(replace(dependencies, readiness=is_ready_and_stays), bot_webhook=bot_webhook)
 
 
 async def _require_schema(database: Database) -> None:

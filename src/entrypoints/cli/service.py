@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -29,12 +30,19 @@ def serve() -> None:
 
 
 @click.command()
-def api() -> None:
+@click.option(
+    "--drain",
+    type=click.IntRange(0, 300),
+    default=0,
+    show_default=True,
+    help="Seconds to answer on after SIGTERM, no longer ready, until a balancer has looked away.",
+)
+def api(*, drain: int) -> None:
     """The HTTP API and the pages."""
     with loading() as loaded:
         from entrypoints.processes import run_api  # noqa: PLC0415  - as in `serve`
 
-        _run(Role.API, run_api, loaded)
+        _run(Role.API, partial(run_api, drain_seconds=drain), loaded)
 
 
 @click.command()

@@ -1,0 +1,1 @@
+"""The production kit of deploy/: image, compose, systemd units, Kubernetes manifests and proxy, without an engine."""
