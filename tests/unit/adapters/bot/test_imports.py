@@ -12,15 +12,16 @@ print(sorted({name.split(".")[0] for name in sys.modules} & {"aiogram", "aiohttp
 
 
 WORKED_OUT = """
+import gc
+gc.disable()  # of what is made here nothing becomes garbage
 import adapters.bot
 import aiogram.methods, aiogram.types
-from typing import get_type_hints
 described = [getattr(of, name) for of in (aiogram.types, aiogram.methods) for name in of.__all__]
 described = [one for one in described if hasattr(one, "model_rebuild")]
 print(sum(one.__pydantic_complete__ for one in described) < 10)
-print(len(described) > 500, all(get_type_hints(one) for one in described))
-chat = {"id": 4, "type": "private"}
-aiogram.types.Update.model_validate({"update_id": 1, "message": {"message_id": 2, "date": 3, "chat": chat}})
+for one in described:
+    one.model_rebuild()
+print(len(described) > 500, all(one.__pydantic_complete__ for one in described))
 """
 
 
@@ -32,7 +33,7 @@ def _printed(program: str) -> str:
 
 
 def test_types_of_telegram_are_worked_out_when_they_are_used() -> None:
-    """Not before; and then each of them finds what it names."""
+    """Not before; and then each of them can be."""
     assert _printed(WORKED_OUT) == "True\nTrue True\n"
 
 
