@@ -68,10 +68,7 @@ class Pool(ABC):
 
     async def give_back(self, connection: Connection) -> None:
         """Give it back, even when the caller is being cancelled."""
-        if connection.is_clean:  # nothing to take back: what is left to do is the driver's, which shields it itself
-            await self.release(connection)
-        else:
-            await asyncio.shield(asyncio.create_task(self.release(connection)))
+        await asyncio.shield(asyncio.create_task(self.release(connection)))
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
