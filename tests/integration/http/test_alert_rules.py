@@ -87,3 +87,13 @@ async def test_paid_without_access_fires(service: Service) -> None:
         await uow.orders.save(Change(order=structs.replace(order, state=State.PENDING)))
         await uow.commit()
     assert await firing(service) == {"PaywallPaidWithoutAccess"}
+
+
+async def test_page_says_what_there_is(service: Service) -> None:
+    """Its tables name each metric that the service gives, and each rule with the command of its summary."""
+    answer = await service.client.get(METRICS.path, headers=METRICS.headers)
+    given = {family.name for family in text_string_to_metric_families(answer.text)}
+    wanted = {(name, rule["annotations"]["summary"].rpartition("Run: ")[2]) for name, rule in rules().items()}
+    page = (RULES.parents[2] / "docs" / "observability.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(paywall_[a-z_]+)` \|", page, re.MULTILINE)) == given
+    assert set(re.findall(r"^\| `(Paywall[A-Za-z]+)` \|.*\| `([^`]+)` \|$", page, re.MULTILINE)) == wanted
