@@ -81,7 +81,7 @@ function request()
     return record
   end
   if record == nil then
-    exhausted = 1
+    exhausted = exhausted + 1
     return "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
   end
   upcoming = advance(stride - 1)
@@ -109,7 +109,7 @@ if drain then
     if status ~= 200 then
       refused = refused + 1
     end
-    if upcoming == nil and answered == sent then
+    if upcoming == nil and answered == sent + exhausted then -- those that found no record were answered, too
       io.stdout:write("finished\n")
       io.stdout:flush()
     end
@@ -122,7 +122,9 @@ function done(summary, latency, _)
   for _, thread in ipairs(threads) do
     done_all = done_all + thread:get("exhausted")
     all_refused = all_refused + thread:get("refused")
-    all_answered = all_answered + thread:get("answered")
+    if drain then
+      all_answered = all_answered + thread:get("answered") - thread:get("exhausted")
+    end
     began = thread:get("first_at")
     ended = math.max(ended, thread:get("last_at"))
   end

@@ -8,7 +8,9 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final, TextIO
 from uuid import UUID
 
@@ -96,22 +98,33 @@ def configure_logs(log_format: str, *, level: int = logging.INFO) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)  # they log whole URLs, or every step
 
 
-_encode: Final = msgspec.json.Encoder(enc_hook=repr).encode
+_encode: Final = msgspec.json.Encoder().encode
+_PLAIN: Final = (int, float, datetime)
+_STRUCTLOGS_OWN: Final = frozenset(("_record", "_from_structlog"))  # of a line of the standard library's
 
 
 def _json(event: structlog.typing.EventDict, **_kwargs: Any) -> str:
-    """One line; what JSON has no words for is shown as Python shows it."""
+    """One line."""
     try:
         return _encode(event).decode()
     except UnicodeEncodeError:  # half a character: the library is not so strict
-        return json.dumps(event, default=repr, skipkeys=True)
+        return json.dumps(event, default=str)
 
 
 def _mask_all(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return {key: _shown(value) for key, value in event.items()}
+    return {key: value if key in _STRUCTLOGS_OWN else _shown(value) for key, value in event.items()}
 
 
 def _shown(value: Any) -> Any:
+    """A value as it is told: an object only by its own words (its `repr`), which a renderer must not go behind."""
+    if isinstance(value, str):
+        return mask(value)
+    if value is None or isinstance(value, _PLAIN):
+        return value
     if isinstance(value, UUID):
         return str(value)  # as it stands everywhere else: neither renderer would write it so
-    return mask(value) if isinstance(value, str) else value
+    if isinstance(value, Mapping):
+        return {mask(str(key)): _shown(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_shown(item) for item in value]
+    return mask(repr(value))

@@ -7,53 +7,43 @@ their first use, as pydantic's `defer_build` has it, whoever loads aiogram. Noth
 
 import re
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from inspect import get_annotations
 from types import ModuleType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-_Exec: TypeAlias = Callable[[ModuleType], None]
+from adapters.loading import Execute, around
 
-_TYPES: Final = "aiogram.types"
-_METHODS: Final = "aiogram.methods.base"
 _NAME: Final = re.compile(r"[A-Za-z_]\w*")
 
 
-class _Lightly(MetaPathFinder):
-    """Stands in the way of two modules."""
-
-    def find_spec(self, name: str, path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
-        """Where the module is, and how it is loaded here."""
-        if name not in (_TYPES, _METHODS):
-            return None
-        spec = PathFinder.find_spec(name, path)
-        if spec is not None and spec.loader is not None:
-            loader: Any = spec.loader
-            loader.exec_module = partial(_load_types if name == _TYPES else _load_methods, loader.exec_module)
-        return spec
-
-
-def _load_methods(load: _Exec, base: ModuleType) -> None:
+def _load_methods(execute: Execute, base: ModuleType) -> None:
     """What all methods have in common, their configuration as well."""
-    load(base)
+    execute(base)
     base.TelegramMethod.model_config["defer_build"] = True
 
 
-def _load_types(load: _Exec, types: ModuleType) -> None:
-    """Load the types without having them worked out, and let each of them find what it names."""
-    from pydantic import BaseModel  # noqa: PLC0415  - aiogram has loaded it; nobody else need
+def _load_types(execute: Execute, types: ModuleType) -> None:
+    """Load the types without having them worked out, and let each of them find what it names.
+
+    What aiogram asks for in another way than today's is done at once, as ever, and so is what others ask for meanwhile.
+    """
+    from pydantic import BaseModel  # noqa: PLC0415  - aiogram needs it; who does without aiogram does without it
 
     names: dict[str, Any] = {}
-
-    def later(_type: type[BaseModel], /, *, _types_namespace: dict[str, Any] | None = None, **_options: Any) -> None:
-        names.update(_types_namespace or {})
-
     at_once = BaseModel.__dict__["model_rebuild"]
-    BaseModel.model_rebuild = classmethod(later)  # type: ignore[assignment, method-assign]  # and back again
+
+    def later(model: type[BaseModel], /, **options: Any) -> bool | None:
+        namespace = options.get("_types_namespace")
+        if namespace is None or not model.__module__.startswith("aiogram."):
+            options["_parent_namespace_depth"] = options.get("_parent_namespace_depth", 2) + 1  # this frame
+            rebuilt: bool | None = at_once.__func__(model, **options)
+            return rebuilt
+        names.update(namespace)
+        return None
+
+    BaseModel.model_rebuild = classmethod(later)  # type: ignore[assignment, method-assign]  # only while they are loaded
     try:
-        load(types)
+        execute(types)
     finally:
         BaseModel.model_rebuild = at_once  # type: ignore[method-assign]  # as it was
     for described in (getattr(types, name) for name in types.__all__):
@@ -64,11 +54,11 @@ def _load_types(load: _Exec, types: ModuleType) -> None:
 def _let_find(described: type, names: dict[str, Any]) -> None:
     """Put what a type's annotations name, inherited ones too, into its module, which has it for type checkers only."""
     module = sys.modules[described.__module__]
-    annotations = [one for base in described.__mro__ for one in vars(base).get("__annotations__", {}).values()]
+    annotations = [one for base in described.__mro__ for one in get_annotations(base).values()]
     for word in names.keys() & set(_NAME.findall(" ".join(map(str, annotations)))):
         if not hasattr(module, word):
             setattr(module, word, names[word])
 
 
-if _TYPES not in sys.modules:
-    sys.meta_path.insert(0, _Lightly())
+around("aiogram.types", _load_types)
+around("aiogram.methods.base", _load_methods)

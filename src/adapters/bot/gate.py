@@ -110,7 +110,7 @@ class AccessGate(BaseMiddleware):
             observer.outer_middleware(self)
 
     def guard_handlers(self, router: Router) -> None:
-        """Stand before a router's own handlers only: what none of them wants goes on to the other routers, unasked."""
+        """Stand before the handlers of a router, and of those within it: what none of them wants goes on, unasked."""
         for observer in self._observers(router):
             observer.middleware(self)
 

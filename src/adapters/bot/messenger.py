@@ -1,6 +1,6 @@
 """Messages that we send by ourselves: the activation button once the payment is there, and what becomes of it later.
 
-Aiogram takes seconds to import. Only a process that really sends something pays for that, and in a thread, so that its
+Aiogram takes its time to import. Only a process that really sends something pays for that, and in a thread, so that its
 event loop goes on.
 """
 

@@ -1,13 +1,16 @@
 """Statements are worked out once, and say the same on either database."""
 
+import json
+from datetime import timedelta, timezone
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import bindparam, func, insert, select, update
 
 from adapters.db.database import Database
-from adapters.db.schema import restore_challenges
-from adapters.db.statements import Statement, among, insert_into
+from adapters.db.schema import payment_events, restore_challenges
+from adapters.db.statements import Rows, Statement, among, insert_into
+from paywall_core.policy import FOREVER
 from paywall_core.testing.contract.samples import MINUTE, NOW
 
 ADD = Statement(insert(restore_challenges))
@@ -97,3 +100,46 @@ def test_statement_is_worked_out_once(dialect: str) -> None:
     recent = Statement(select(restore_challenges).where(restore_challenges.c.issued_at > NOW - MINUTE).limit(7))
     assert recent.on(dialect) is recent.on(dialect)
     assert 7 in recent.on(dialect).arguments({})
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"tries": None}, None),
+        ({"more": 1}, KeyError),
+        ({"issued_at": NOW.replace(tzinfo=None)}, ValueError),
+    ],
+)
+def test_document_of_rows_is_whole_or_none(changed: dict[str, object], error: type[Exception] | None) -> None:
+    """A column too many or too few, or a time of nobody's clock, is refused before anything is sent."""
+    put = Statement(lambda dialect: Rows(dialect, *restore_challenges.c).insert_into(restore_challenges)).on(
+        "postgresql"
+    )
+    good, other = challenge("anna@example.com"), {**challenge("berta@example.com"), **changed}
+    if error is None:
+        (document,) = put.all_of([good, other])
+        assert [row["tries"] for row in json.loads(str(document))] == [0, None]
+        return
+    with pytest.raises(error):
+        put.all_of([good, other])
+    lacking = {name: value for name, value in good.items() if name != "tries"}
+    with pytest.raises(KeyError, match="tries"):
+        put.all_of([lacking])
+
+
+async def test_bytes_and_moments_of_many_rows_come_back(database: Database) -> None:
+    """Whatever a document has no words for: bytes of any kind, a microsecond, a zone, the end of all time."""
+    far = timezone(timedelta(hours=-7))
+    moments = [NOW + timedelta(microseconds=1), NOW.astimezone(far), FOREVER]
+    contents = [bytes(range(256)), b"", '"\\ \u00e9 \U0001f511'.encode()]
+    rows = [
+        {"stripe_event_id": f"evt_{place}", "event_type": "a\"b", "occurred_at": moment, "received_at": moment,
+         "payload": content, "notification": "{}", "order_id": None, "waiting_since": None}
+        for place, (moment, content) in enumerate(zip(moments, contents, strict=True))
+    ]  # fmt: skip
+    columns = [payment_events.c[name] for name in rows[0]]
+    put = Statement(lambda dialect: Rows(dialect, *columns).insert_into(payment_events))
+    async with database.pool.writing() as connection:
+        await connection.each(put, rows)
+        found = await connection.all(Statement(select(*columns).order_by(payment_events.c.stripe_event_id)))
+    assert [row._asdict() for row in found] == rows

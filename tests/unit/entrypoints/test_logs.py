@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entrypoints.logs import _MASKS, configure_logs, mask
+from paywall_core.access_token import ParsedToken
 
 ORDER = UUID("0b9a3f5e-6c0e-4d55-9a56-6f1f4b1f2f10")
 
@@ -93,12 +95,15 @@ def test_log_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPatch
         ("half \ud83d", "half \ud83d"),
         ({1: "a number for a key"}, {"1": "a number for a key"}),
         (ValueError("no words for it"), "ValueError('no words for it')"),
-        ({("a", "b"): 1}, {"('a', 'b')": 1}),
+        ({("a", "b"): {1}}, {"('a', 'b')": [1]}),
         ({"half \ud83d": ValueError("no")}, {"half \ud83d": "ValueError('no')"}),
+        (ParsedToken(order_id=ORDER, mac=b"secret"), f"ParsedToken(order_id={ORDER})"),
+        ([ValueError("for anna@example.com")], ["ValueError('for a***@example.com')"]),
+        (datetime(2026, 1, 1, tzinfo=UTC), "2026-01-01T00:00:00Z"),
     ],
 )
 def test_whatever_is_told_is_one_line_of_json(value: object, shown: object, capsys: pytest.CaptureFixture[str]) -> None:
-    """What JSON has no words for is shown as Python shows it."""
+    """An object says what it says of itself, and no renderer looks into it: what it hides stays hidden."""
     configure_logs("json")
     structlog.stdlib.get_logger("paywall.test").info("odd", value=value)
     (line,) = capsys.readouterr().err.splitlines()

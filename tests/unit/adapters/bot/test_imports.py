@@ -1,4 +1,4 @@
-"""Aiogram takes seconds to import: only a process that runs the bot, or sends a message, waits for it."""
+"""Aiogram takes its time to import: only a process that runs the bot, or sends a message, waits for it."""
 
 import subprocess
 import sys
@@ -35,6 +35,17 @@ def _printed(program: str) -> str:
 def test_types_of_telegram_are_worked_out_when_they_are_used() -> None:
     """Not before; and then each of them can be."""
     assert _printed(WORKED_OUT) == "True\nTrue True\n"
+
+
+BOT = """
+import entrypoints.bot, aiogram.types
+print(aiogram.types.Update.__pydantic_complete__)
+"""
+
+
+def test_bot_s_own_process_does_not_wait_for_them() -> None:
+    """However early it names aiogram."""
+    assert _printed(BOT) == "False\n"
 
 
 def test_api_client_and_messenger_load_no_bot() -> None:
