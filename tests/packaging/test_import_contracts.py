@@ -25,6 +25,7 @@ PLANTED = [
     ("paywall_core/ports/clock.py", "paywall_core.use_cases.sweep_lapsed", "inside the core"),
     ("adapters/http/app.py", "adapters.db.engine", "adapters do not import each other"),
     ("adapters/i18n/__init__.py", "adapters.bot.words", "adapters do not import each other"),
+    ("adapters/loading.py", "adapters.bot.words", "adapters do not import each other"),
     ("paywall_core/money.py", "sqlalchemy", "the core needs the standard library and msgspec"),
     ("paywall_core/testing/store.py", "hypothesis", "only the state machine for tests knows Hypothesis"),
     ("paywall_core/testing/store.py", "pytest", "only the contracts for tests know pytest"),
