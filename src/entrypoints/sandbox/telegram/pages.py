@@ -109,6 +109,9 @@ class _Pages:
             "composer_id": _id_of(composer),
             "status": say(self._status(person), person.language_code),
             "notice": notice_now(self._world, person),
+            # Without the script the page asks again by itself, but only while the bot owes an answer: a page
+            # that reloads under someone who is writing takes their words away.
+            "is_waiting": bool(messages) and messages[-1].is_mine and not person.has_blocked,
         }
 
     def _status(self, person: Person) -> str:

@@ -77,6 +77,19 @@ async def test_forms_alone_carry_a_whole_talk(world: World, bot: Bot) -> None:
         assert gone.status_code == 409
 
 
+async def test_page_without_the_script_asks_again_while_the_bot_owes_an_answer(world: World, bot: Bot) -> None:
+    """A slow bot's answer comes to whoever has no JavaScript, too; then the page leaves them alone."""
+    refresh = '<noscript><meta http-equiv="refresh"'
+    assert refresh not in await page(world, CHAT)
+    await world.http.post(f"{CHAT}/start")
+    assert refresh in await page(world, CHAT)
+    dispatcher = Dispatcher()
+    dispatcher.include_router(echo_router([]))
+    async with polling(bot, dispatcher):
+        await world.telegram.wait_for_message(ANNA, containing="Hello")
+    assert refresh not in await page(world, CHAT)
+
+
 async def test_no_markup_of_anyones_reaches_the_page(world: World, bot: Bot) -> None:
     """Texts, names, button texts and addresses are escaped; overlapping entities do no harm."""
     evil = "<script>alert(1)</script>"
