@@ -68,7 +68,7 @@ SHARED = ROOT / ".nox" / "environment" / ("Scripts" if sys.platform == "win32" e
 def environment(session: nox.Session) -> None:
     """The environment that the checks share: the service, its sandbox, and what checks them."""
     groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test", "lint")
-    session.install("-e", ".[sandbox]", *groups, *CONSTRAINTS)
+    session.install("-e", ".[sandbox,tracing]", *groups, *CONSTRAINTS)
 
 
 @nox.session(venv_backend="none", requires=["environment"])
@@ -200,7 +200,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def sandbox(session: nox.Session) -> None:
     """The product and the world around it on loopback; prints one address to open. Ctrl-C ends it."""
-    session.install("-e", ".[sandbox]", *CONSTRAINTS)
+    session.install("-e", ".[sandbox,tracing]", *CONSTRAINTS)
     session.run("paywall", "sandbox", *session.posargs)
 
 
@@ -229,7 +229,7 @@ def screenshots(session: nox.Session) -> None:
     pictures = ROOT / "docs" / "images"
     pictures.mkdir(exist_ok=True)
     session.env["PAYWALL_SCREENSHOTS"] = str(pictures)
-    _run(session, "pytest", *SIDE_BY_SIDE, "tests/pages", *session.posargs)
+    _run(session, "pytest", *SIDE_BY_SIDE, "tests/pages", "tests/integration/otel", *session.posargs)
 
 
 @nox.session

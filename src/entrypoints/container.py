@@ -13,6 +13,7 @@ from adapters.http.dependencies import HttpDependencies
 from adapters.stripe.webhook import StripeWebhook
 from entrypoints import parts
 from entrypoints.settings import Settings
+from entrypoints.tracing import traces
 from entrypoints.worker import Worker
 from paywall_core.access_token import AccessTokens
 from paywall_core.activation_link import ActivationLinks
@@ -53,6 +54,8 @@ class Container(containers.DeclarativeContainer):
     unit_of_work = database.provided.unit_of_work
     directory = database.provided.directory
 
+    traces = providers.Singleton(traces, settings, clock)
+
     plans = providers.Singleton(parts.plan_catalogue, settings)
     tokens = providers.Singleton(AccessTokens, settings.provided.token_secrets)
     codes = providers.Singleton(OneTimeCodes, settings.provided.token_secrets)
@@ -76,7 +79,7 @@ class Container(containers.DeclarativeContainer):
     start_checkout = providers.Singleton(
         StartCheckout,
         unit_of_work=unit_of_work,
-        gateway=gateway,
+        gateway=traces.provided.gateway.call(gateway),
         plans=plans,
         clock=clock,
         randomness=randomness,
@@ -88,7 +91,7 @@ class Container(containers.DeclarativeContainer):
         GetSessionStatus,
         directory=directory,
         gateway=gateway,
-        record_payment=record_payment,
+        record_payment=traces.provided.recording.call(record_payment, "success page"),
         links=links,
         clock=clock,
     )
@@ -103,11 +106,15 @@ class Container(containers.DeclarativeContainer):
         gateway=gateway,
         archive=database.provided.archive,
         directory=directory,
-        record_payment=record_payment,
+        record_payment=traces.provided.recording.call(record_payment, "reconcile"),
         clock=clock,
     )
     look_up_parked = providers.Singleton(
-        LookUpParked, unit_of_work=unit_of_work, ledger=ledger, record_payment=record_payment, clock=clock
+        LookUpParked,
+        unit_of_work=unit_of_work,
+        ledger=ledger,
+        record_payment=traces.provided.recording.call(record_payment, "look-up"),
+        clock=clock,
     )
     check_invariants = providers.Singleton(
         CheckInvariants, watch=database.provided.watch, archive=database.provided.archive, clock=clock
@@ -177,6 +184,7 @@ class Container(containers.DeclarativeContainer):
     worker = providers.Singleton(
         Worker,
         deliver_outbox=deliver_outbox,
+        deliver=traces.provided.delivering.call(deliver_outbox.provided.deliver),
         chores=providers.Callable(
             parts.chores,
             settings,
@@ -193,10 +201,10 @@ class Container(containers.DeclarativeContainer):
     )
     http_dependencies = providers.Singleton(
         HttpDependencies,
-        start_checkout=start_checkout,
-        record_payment=record_together,
+        start_checkout=traces.provided.checkout.call(start_checkout),
+        record_payment=traces.provided.recording.call(record_together, "webhook"),
         session_status=session_status,
-        activate_access=activate_access,
+        activate_access=traces.provided.activating.call(activate_access),
         access_status=access_status,
         webhook=webhook,
         gateway=gateway,

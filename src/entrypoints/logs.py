@@ -60,13 +60,17 @@ class _Writer:
     debug = info = warning = error = critical = msg
 
 
-def configure_logs(log_format: str, *, level: int = logging.INFO) -> None:
-    """Send all logging (the standard library's and structlog's) to standard error in one form."""
+def configure_logs(log_format: str, *, level: int = logging.INFO, traced: bool = False) -> None:
+    """Send all logging (the standard library's and structlog's) to standard error in one form.
+
+    With `traced`, whatever names an order names its trace, too.
+    """
     stream = sys.stderr
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.format_exc_info,
         _mask_all,  # what comes after it is ours
+        *([_name_trace] if traced else []),
         structlog.stdlib.add_logger_name,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -113,6 +117,14 @@ def _json(event: structlog.typing.EventDict, **_kwargs: Any) -> str:
 
 def _mask_all(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     return {key: value if key in _STRUCTLOGS_OWN else _shown(value) for key, value in event.items()}
+
+
+def _name_trace(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """An order's trace has the order's id (`adapters/otel/ids.py`), written as OpenTelemetry writes it."""
+    order_id = event.get("order_id")
+    if isinstance(order_id, str):
+        event["trace_id"] = order_id.replace("-", "")
+    return event
 
 
 def _shown(value: Any) -> Any:

@@ -85,6 +85,7 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
     if clock is not None:
         container.clock.override(clock)
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(container.traces().close)
         stack.push_async_callback(container.database().close)
         for part in (
             container.rate_counter(),

@@ -4,10 +4,10 @@ A parser raises `ValueError` for a text that it does not take; the text is never
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final, Literal, TypeAlias, get_args
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
@@ -87,6 +87,15 @@ def names(text: str) -> tuple[str, ...]:
     names = tuple(part.strip() for part in text.split(","))
     _require(all(names))
     return names
+
+
+def headers(text: str) -> Mapping[str, str]:
+    """HTTP headers such as api-key=secret, comma-separated, percent-encoded where need be."""
+    pairs = [part.strip().partition("=") for part in text.split(",")]
+    read = {name.strip().lower(): unquote(value.strip()) for name, _, value in pairs}
+    _require(all(re.fullmatch(r"[!#$%&'*+.^_`|~0-9a-z-]+", name) for name in read))
+    _require(all(re.fullmatch(r"[ -~]+", value) for value in read.values()))
+    return read
 
 
 def notices(text: str) -> tuple[NoticeKind, ...]:

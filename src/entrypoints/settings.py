@@ -101,6 +101,14 @@ class SweepSettings(Struct, frozen=True, kw_only=True):
     max_orders: int
 
 
+class CollectorSettings(Struct, frozen=True, kw_only=True):
+    """Where traces go, with OpenTelemetry's own names; see the README."""
+
+    endpoint: str
+    headers: Mapping[str, str]
+    service_name: str
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings of one process. What its role does not use may be empty."""
 
@@ -128,6 +136,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     reconcile_minutes: int | None
     retention_days: int | None
     log_format: str
+    collector: CollectorSettings | None
 
     def __repr__(self) -> str:
         return "Settings(...)"  # almost every field is a secret
@@ -194,6 +203,18 @@ class _Reader:
             reconcile_minutes=self._get("RECONCILE_MINUTES", values.minutes, default="10"),
             retention_days=self._get("RETENTION_DAYS", values.retention_days, default="400"),
             log_format=self._get("LOG_FORMAT", values.one_of("console", "json"), default="console"),
+            collector=self._collector(),
+        )
+
+    def _collector(self) -> CollectorSettings | None:
+        """On when an address is there."""
+        endpoint = self._get("OTEL_EXPORTER_OTLP_ENDPOINT", values.url, default="")
+        if not endpoint:
+            return None
+        return CollectorSettings(
+            endpoint=endpoint,
+            headers=self._get("OTEL_EXPORTER_OTLP_HEADERS", values.headers, default=""),
+            service_name=self._get("OTEL_SERVICE_NAME", str, default=f"paywall-{self._role}"),
         )
 
     def _stripe(self, needed_by: tuple[Role, ...], *, asks: tuple[Role, ...]) -> StripeSettings:
@@ -294,6 +315,7 @@ def _empty(parse: Callable[[str], _T]) -> _T:
         values.origins: (),
         values.networks: (),
         values.names: (),
+        values.headers: {},
         values.days: None,
     }
     return empty.get(parse, "")  # type: ignore[return-value]  # texts are empty, lists are empty, days are unlimited

@@ -6,11 +6,12 @@ is finished, and one that was leased but not begun is given back.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from entrypoints.chores import Chore, first_of
 from paywall_core.effects import Lane
@@ -38,6 +39,7 @@ class Worker:
 
     Args:
         deliver_outbox: leases and delivers.
+        deliver: something around its `deliver`.
         chores: what else is done, by the clock.
         listen: hears what other processes write to the outbox, until it is told to stop; by it, too, `awake` is set.
         awake: set by whoever of this process has just written to the outbox: look now, not at the next poll.
@@ -49,6 +51,7 @@ class Worker:
         self,
         *,
         deliver_outbox: DeliverOutbox,
+        deliver: Callable[[Delivery], Awaitable[DeliveryStatus]],
         chores: Sequence[Chore],
         listen: Callable[[asyncio.Event], Coroutine[Any, Any, object]],
         awake: asyncio.Event,
@@ -56,6 +59,7 @@ class Worker:
         bounds: Mapping[Lane, int] = BOUNDS,
     ) -> None:
         self._deliver_outbox = deliver_outbox
+        self._deliver_one = deliver
         self._chores = tuple(chores)
         self._listen = listen
         self._awake = awake
@@ -98,9 +102,15 @@ class Worker:
         return deliveries
 
     async def _deliver(self, delivery: Delivery) -> None:
-        log = _log.bind(key=delivery.key, attempt=delivery.attempt)
+        order_id = getattr(delivery.effect, "order_id", None)
+        about = {"key": delivery.key} if order_id is None else {"key": delivery.key, "order_id": order_id}
+        with bound_contextvars(**about):  # so that whatever is logged on the way names it, too
+            await self._tell(delivery)
+
+    async def _tell(self, delivery: Delivery) -> None:
+        log = _log.bind(attempt=delivery.attempt)
         try:
-            status = await self._deliver_outbox.deliver(delivery)
+            status = await self._deliver_one(delivery)
         except Exception:  # one poison row must not stop the others; its lease runs out and counts as a try
             log.exception("delivery.crashed")
         else:

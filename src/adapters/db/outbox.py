@@ -80,7 +80,7 @@ def _lease(dialect: str) -> Update:
         update(outbox)
         .where(among(dialect, outbox.c.key, "keys"))
         .values(due_at=bindparam("lease_until"), attempts=outbox.c.attempts + 1, lease_id=bindparam("lease"))
-        .returning(outbox.c.key, outbox.c.effect, outbox.c.attempts)
+        .returning(outbox.c.key, outbox.c.effect, outbox.c.attempts, outbox.c.first_due_at)
     )
 
 
@@ -196,8 +196,14 @@ class SqlOutbox(OutboxRepository):
         taken = await self._connection.all(_LEASE, {"keys": keys, "lease_until": lease_until, "lease": lease_id})
         rows = {row.key: row for row in taken}
         return [
-            Delivery(key=key, effect=decode_effect(rows[key].effect), attempt=rows[key].attempts, lease_id=lease_id)
-            for key in keys
+            Delivery(
+                key=key,
+                effect=decode_effect(row.effect),
+                attempt=row.attempts,
+                lease_id=lease_id,
+                owed_since=row.first_due_at,
+            )
+            for key, row in ((key, rows[key]) for key in keys)
         ]
 
     async def settle(self, delivery: Delivery, settlement: Settlement) -> bool:

@@ -11,14 +11,14 @@ from paywall_core.plans import PlanCatalogue
 from paywall_core.ports.clock import Clock
 from paywall_core.ports.payments import PaymentGateway, PaymentWebhook
 from paywall_core.use_cases.access_status import GetAccessStatus
-from paywall_core.use_cases.activate_access import ActivateAccess
+from paywall_core.use_cases.activate_access import ActivateAccessCommand, GrantedAccess
 from paywall_core.use_cases.check_invariants import CheckInvariants
 from paywall_core.use_cases.confirm_restore import ConfirmRestore
 from paywall_core.use_cases.customer_portal import OpenCustomerPortal
-from paywall_core.use_cases.record_together import RecordTogether
+from paywall_core.use_cases.record_payment import Record
 from paywall_core.use_cases.request_restore import RequestRestore
 from paywall_core.use_cases.session_status import GetSessionStatus
-from paywall_core.use_cases.start_checkout import StartCheckout
+from paywall_core.use_cases.start_checkout import StartCheckoutCommand, StartedCheckout
 from paywall_core.use_cases.track_event import TrackAd, TrackFunnel
 
 
@@ -39,10 +39,10 @@ class HttpDependencies:
         trusted_proxies: whose `X-Forwarded-For` is believed.
     """
 
-    start_checkout: StartCheckout
-    record_payment: RecordTogether
+    start_checkout: Callable[[StartCheckoutCommand], Awaitable[StartedCheckout]]
+    record_payment: Record
     session_status: GetSessionStatus
-    activate_access: ActivateAccess
+    activate_access: Callable[[ActivateAccessCommand], Awaitable[GrantedAccess]]
     access_status: GetAccessStatus
     request_restore: RequestRestore
     confirm_restore: ConfirmRestore

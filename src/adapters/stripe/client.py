@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from stripe.params.checkout import SessionCreateParams
+from structlog.contextvars import bound_contextvars
 
 from adapters.stripe.connection import StripeConnection, answer, answer_at
 from adapters.stripe.shapes import id_of, text, whole
@@ -51,11 +52,12 @@ class StripePaymentGateway(PaymentGateway):
 
     async def open_checkout(self, request: CheckoutRequest) -> OpenedCheckout:
         """Open a checkout; our order's id is on every object that it will create."""
-        session = await answer(
-            self._stripe.client().v1.checkout.sessions.create_async(
-                self._parameters(request), {"idempotency_key": str(request.order_id)}
+        with bound_contextvars(order_id=request.order_id):  # nobody is told of an order that Stripe did not take
+            session = await answer(
+                self._stripe.client().v1.checkout.sessions.create_async(
+                    self._parameters(request), {"idempotency_key": str(request.order_id)}
+                )
             )
-        )
         session_id, url = id_of(session), session.get("url")
         if session_id is None or not isinstance(url, str) or not url:
             raise PaymentProviderUnavailable("Stripe opened a session without an id or a page")

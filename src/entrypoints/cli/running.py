@@ -52,7 +52,7 @@ def operate(role: Role, work: Callable[["Container"], Awaitable[_T]]) -> _T:
 def operators_settings(role: Role) -> Settings:
     """The settings of an operator's command, with the logs set up."""
     settings = settings_of(role)
-    configure_logs(settings.log_format, level=logging.WARNING)
+    configure_logs(settings.log_format, level=logging.WARNING, traced=settings.collector is not None)
     return settings
 
 

@@ -163,7 +163,7 @@ def openapi() -> None:
 
 def _run(role: Role, start: Callable[[Settings, Stop, Ready], Awaitable[None]], loaded: Callable[[], None]) -> None:
     settings = settings_of(role)
-    configure_logs(settings.log_format)
+    configure_logs(settings.log_format, traced=settings.collector is not None)
 
     def ready(what: str) -> None:
         loaded()

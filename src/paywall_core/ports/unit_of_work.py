@@ -190,12 +190,14 @@ class Delivery(Struct, frozen=True, kw_only=True):
         effect: what to do.
         attempt: 1 for the first try; counted when the lease is taken, so a crash counts too.
         lease_id: proves that the lease is still ours when the outcome is written.
+        owed_since: when it was due at first, before any try put it off.
     """
 
     key: str
     effect: Effect
     attempt: int
     lease_id: UUID
+    owed_since: datetime
 
 
 class Settlement(Struct, frozen=True, kw_only=True):

@@ -225,7 +225,16 @@ class InMemoryOutbox(OutboxRepository):
             self._tables.outbox[row.key] = structs.replace(
                 row, attempts=row.attempts + 1, due_at=lease_until, lease_id=lease_id
             )
-        return [Delivery(key=row.key, effect=row.effect, attempt=row.attempts + 1, lease_id=lease_id) for row in taken]
+        return [
+            Delivery(
+                key=row.key,
+                effect=row.effect,
+                attempt=row.attempts + 1,
+                lease_id=lease_id,
+                owed_since=row.first_due_at,
+            )
+            for row in taken
+        ]
 
     async def settle(self, delivery: Delivery, settlement: Settlement) -> bool:
         """Write how a delivery ended, while the lease is ours."""

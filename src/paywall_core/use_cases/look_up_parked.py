@@ -7,7 +7,7 @@ from paywall_core.notification import PaymentNotification
 from paywall_core.ports.clock import Clock
 from paywall_core.ports.payments import PaymentLedger
 from paywall_core.ports.unit_of_work import UnitOfWorkFactory
-from paywall_core.use_cases.record_payment import RecordPayment
+from paywall_core.use_cases.record_payment import Record
 
 
 class LookUpParked:
@@ -18,7 +18,7 @@ class LookUpParked:
     """
 
     def __init__(
-        self, *, unit_of_work: UnitOfWorkFactory, ledger: PaymentLedger, record_payment: RecordPayment, clock: Clock
+        self, *, unit_of_work: UnitOfWorkFactory, ledger: PaymentLedger, record_payment: Record, clock: Clock
     ) -> None:
         self._unit_of_work = unit_of_work
         self._ledger = ledger

@@ -14,7 +14,7 @@ from paywall_core.ports.directory import OrderDirectory
 from paywall_core.ports.operations import OrderArchive
 from paywall_core.ports.payments import ListedEvent, PaymentGateway, PaymentLedger
 from paywall_core.ports.unit_of_work import UnitOfWorkFactory
-from paywall_core.use_cases.record_payment import RecordPayment
+from paywall_core.use_cases.record_payment import Record
 
 FIRST_LOOK_BACK: Final = timedelta(days=30)
 """How far back the first run reads: the provider keeps its events no longer."""
@@ -127,7 +127,7 @@ class Reconcile:
         gateway: PaymentGateway,
         archive: OrderArchive,
         directory: OrderDirectory,
-        record_payment: RecordPayment,
+        record_payment: Record,
         clock: Clock,
     ) -> None:
         self._unit_of_work = unit_of_work

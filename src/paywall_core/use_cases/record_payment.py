@@ -1,8 +1,8 @@
 """The payment provider says something: by webhook, in its event list, or because we asked. One door for all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from msgspec import Struct, structs
@@ -34,6 +34,10 @@ class RecordedPayment(Struct, frozen=True, kw_only=True):
     parked: bool = False
     before: State | None = None
     after: State | None = None
+
+
+Record: TypeAlias = Callable[[PaymentNotification], Awaitable[RecordedPayment]]
+"""What records a notification as `RecordPayment` does: that itself, or something around it."""
 
 
 class RecordPayment:

@@ -15,7 +15,7 @@ from paywall_core.policy import ACTIVATION_LINK_WINDOW
 from paywall_core.ports.clock import Clock
 from paywall_core.ports.directory import OrderDirectory, SessionRecord
 from paywall_core.ports.payments import PaymentGateway
-from paywall_core.use_cases.record_payment import RecordPayment
+from paywall_core.use_cases.record_payment import Record
 
 PROVIDER_READ_INTERVAL_SECONDS: Final = 3.0
 """At most one question to the provider in this time, per session."""
@@ -54,7 +54,7 @@ class GetSessionStatus:
         *,
         directory: OrderDirectory,
         gateway: PaymentGateway,
-        record_payment: RecordPayment,
+        record_payment: Record,
         links: ActivationLinks,
         clock: Clock,
     ) -> None:

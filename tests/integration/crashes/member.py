@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -82,6 +82,11 @@ class Member:
         self._signal(signal.SIGKILL)
         if self._process is not None:
             await self._process.wait()
+
+    def said(self, event: str) -> list[dict[str, Any]]:
+        """The lines of its log with this event, of all its lives."""
+        lines = (msgspec.json.decode(line) for line in self._log if line.startswith("{"))
+        return [line for line in lines if line.get("event") == event]
 
     def last_words(self) -> str:
         """The end of its log, of all its lives."""

@@ -71,12 +71,18 @@ def _locked_rows_waited_for(patch: pytest.MonkeyPatch) -> None:
                 update(outbox)
                 .where(among(self._connection.dialect, outbox.c.key, "keys"))
                 .values(due_at=lease_until, attempts=outbox.c.attempts + 1, lease_id=lease_id)
-                .returning(outbox.c.key, outbox.c.effect, outbox.c.attempts)
+                .returning(outbox.c.key, outbox.c.effect, outbox.c.attempts, outbox.c.first_due_at)
             ),
             {"keys": keys},
         )
         return [
-            Delivery(key=row.key, effect=decode_effect(row.effect), attempt=row.attempts, lease_id=lease_id)
+            Delivery(
+                key=row.key,
+                effect=decode_effect(row.effect),
+                attempt=row.attempts,
+                lease_id=lease_id,
+                owed_since=row.first_due_at,
+            )
             for row in taken
         ]
 

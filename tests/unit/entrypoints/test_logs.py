@@ -56,6 +56,20 @@ def test_order_is_named_by_its_id_alone(log_format: str, capsys: pytest.CaptureF
     if log_format == "json":
         said = json.loads(line)
         assert (said["event"], said["order_id"], said["duplicate"]) == ("webhook.recorded", str(ORDER), False)
+        assert "trace_id" not in said
+
+
+def test_line_of_an_order_names_its_trace_where_there_are_traces(capsys: pytest.CaptureFixture[str]) -> None:
+    """As the collector shows it; a line of no order names none."""
+    configure_logs("json", traced=True)
+    log = structlog.stdlib.get_logger("paywall.test")
+    log.info("webhook.recorded", order_id=ORDER)
+    log.info("webhook.recorded", order_id=None)
+    with structlog.contextvars.bound_contextvars(order_id=str(ORDER)):
+        logging.getLogger("somebody.else").warning("in between")
+    own, of_none, others = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert own["trace_id"] == others["trace_id"] == "0b9a3f5e6c0e4d559a566f1f4b1f2f10"
+    assert "trace_id" not in of_none
 
 
 @given(st.lists(st.sampled_from(_PIECES), max_size=8).map("".join) | st.text())

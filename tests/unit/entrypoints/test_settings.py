@@ -1,5 +1,6 @@
 """Settings: one line that names what is missing or malformed, and never a value."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,15 @@ import pytest
 from entrypoints.container import Container
 from entrypoints.logs import mask
 from entrypoints.setting_values import RateSetting
-from entrypoints.settings import RateLimitSettings, Role, SettingError, SweepSettings, load_settings, read_environment
+from entrypoints.settings import (
+    CollectorSettings,
+    RateLimitSettings,
+    Role,
+    SettingError,
+    SweepSettings,
+    load_settings,
+    read_environment,
+)
 from paywall_core.effects import NoticeKind
 from paywall_core.ports.payments import CustomerPortal, PaymentGateway, PaymentLedger, PaymentWebhook
 
@@ -91,6 +100,10 @@ def test_missing_setting_is_named_in_one_line(name: str) -> None:
         ("RATE_LIMIT_STATUS", "0/minute"),
         ("RATE_LIMIT_RESTORE", "20/week"),
         ("META_PIXEL_ID", "pixel"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "hunter2"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a key=hunter2"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=hunter2%0a"),
         ("REDIS_URL", "hunter2"),
         ("REDIS_URL", "http://user:hunter2@host"),
     ],
@@ -98,8 +111,33 @@ def test_missing_setting_is_named_in_one_line(name: str) -> None:
 def test_malformed_setting_is_named_without_its_value(name: str, value: str) -> None:
     """A value may be a secret: it is not repeated."""
     with pytest.raises(SettingError, match=f"^{name} is malformed: it should be .+") as raised:
-        load_settings({**GOOD, name: value}, Role.SERVE)
+        load_settings({**GOOD, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", name: value}, Role.SERVE)
     assert "hunter2" not in str(raised.value)
+
+
+def test_collector_is_named_by_opentelemetrys_own_settings() -> None:
+    """Off without an address; each role has a name of its own, unless it is given one."""
+    headers = {"OTEL_EXPORTER_OTLP_HEADERS": "Api-Key=hunter%202, x-scope=paywall"}
+    assert load_settings({**GOOD, **headers}, Role.SERVE).collector is None
+    there = {**GOOD, **headers, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318/"}
+    assert load_settings(there, Role.WORKER).collector == CollectorSettings(
+        endpoint="http://127.0.0.1:4318",
+        headers={"api-key": "hunter 2", "x-scope": "paywall"},
+        service_name="paywall-worker",
+    )
+    named = load_settings({**there, "OTEL_SERVICE_NAME": "shop"}, Role.API).collector
+    assert named is not None
+    assert named.service_name == "shop"
+
+
+async def test_collector_without_its_packages_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what to install; where no collector is named, nobody misses them."""
+    monkeypatch.delitem(sys.modules, "adapters.otel.export", raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
+    await Container(settings=load_settings(GOOD, Role.SERVE)).traces().close()
+    settings = load_settings({**GOOD, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}, Role.SERVE)
+    with pytest.raises(SettingError, match=r"^OTEL_EXPORTER_OTLP_ENDPOINT .*opentelemetry.*`paywall\[tracing\]`$"):
+        Container(settings=settings).traces()
 
 
 def test_group_that_is_begun_must_be_finished() -> None:

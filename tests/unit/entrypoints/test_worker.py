@@ -56,30 +56,32 @@ class Setting:
         links = ActivationLinks(tokens=AccessTokens([SECRET]), bot_username="bot")
         unit_of_work = self.store.unit_of_work
         policy = RetryPolicy(max_attempts=1)
-        self.worker = Worker(
-            deliver_outbox=DeliverOutbox(
-                unit_of_work=unit_of_work,
-                deliveries=Deliveries(
-                    channels=Channels(access_mailer=self.mailer, click_tracker=self.tracker),
-                    notices=Notices(
-                        channels=NoticeChannels(),
-                        enabled=(),
-                        links=links,
-                        open_portal=OpenCustomerPortal(portal=FakeCustomerPortal()),
-                    ),
-                    look_up=LookUpParked(
-                        unit_of_work=unit_of_work,
-                        ledger=FakeLedger(),
-                        record_payment=RecordPayment(unit_of_work=unit_of_work, clock=self.clock),
-                        clock=self.clock,
-                    ),
+        deliver_outbox = DeliverOutbox(
+            unit_of_work=unit_of_work,
+            deliveries=Deliveries(
+                channels=Channels(access_mailer=self.mailer, click_tracker=self.tracker),
+                notices=Notices(
+                    channels=NoticeChannels(),
+                    enabled=(),
                     links=links,
-                    codes=OneTimeCodes([SECRET]),
+                    open_portal=OpenCustomerPortal(portal=FakeCustomerPortal()),
                 ),
-                clock=self.clock,
-                randomness=SeededRandomness(),
-                policy=policy,
+                look_up=LookUpParked(
+                    unit_of_work=unit_of_work,
+                    ledger=FakeLedger(),
+                    record_payment=RecordPayment(unit_of_work=unit_of_work, clock=self.clock),
+                    clock=self.clock,
+                ),
+                links=links,
+                codes=OneTimeCodes([SECRET]),
             ),
+            clock=self.clock,
+            randomness=SeededRandomness(),
+            policy=policy,
+        )
+        self.worker = Worker(
+            deliver_outbox=deliver_outbox,
+            deliver=deliver_outbox.deliver,
             chores=[
                 sweeping(
                     SweepLapsed(unit_of_work=unit_of_work, clock=self.clock, limits=SweepLimits(free=2)),

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+import structlog
 from litestar import Response, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
@@ -16,6 +17,7 @@ from paywall_core.use_cases.activate_access import ActivateAccess, ActivateAcces
 
 LANGUAGE: Final = {"Content-Language": "The order's language, in which its customer wants to be spoken to."}
 _ORDER: Final = "0b9a3f5e-6c0e-4d55-9a56-6f1f4b1f2f10"
+_log = structlog.stdlib.get_logger("paywall.http")
 _NOT_A_USER: Final = ("telegram_user_id", "must be a positive integer, or a string of digits")
 
 
@@ -78,6 +80,7 @@ def access_calls(d: HttpDependencies, limiter: Limiter) -> list[HTTPRouteHandler
         granted = await d.activate_access(
             ActivateAccessCommand(activation_token=data.activation_token, telegram_user_id=data.telegram_user_id)
         )
+        _log.info("access.redeemed", order_id=granted.order_id, plan=granted.plan)
         answer = ActivateAnswer(
             access_granted=True,
             order_id=granted.order_id,

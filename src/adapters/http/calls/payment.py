@@ -24,7 +24,7 @@ from adapters.http.rate_limits import Limiter
 from paywall_core.use_cases.customer_portal import OpenCustomerPortal
 from paywall_core.use_cases.record_payment import RecordPayment
 from paywall_core.use_cases.session_status import GetSessionStatus
-from paywall_core.use_cases.start_checkout import StartCheckout, StartCheckoutCommand
+from paywall_core.use_cases.start_checkout import StartCheckout, StartCheckoutCommand, StartedCheckout
 
 WEBHOOK_MAX_BYTES: Final = 512 * 1024
 _NOT_AN_ADDRESS: Final = ("email", "must be an e-mail address")
@@ -136,6 +136,13 @@ _PORTAL: Final = described(
 )
 
 
+async def begin_checkout(d: HttpDependencies, command: StartCheckoutCommand) -> StartedCheckout:
+    """Start a checkout, and tell of it: from here on the log knows the order by its id."""
+    started = await d.start_checkout(command)
+    _log.info("checkout.started", order_id=started.order_id, plan=command.plan)
+    return started
+
+
 async def take_event(d: HttpDependencies, body: bytes, signature: str) -> WebhookAnswer:
     """Record an event of Stripe's; what is answered comes after the commit.
 
@@ -166,7 +173,8 @@ def payment_calls(d: HttpDependencies, limiter: Limiter) -> list[HTTPRouteHandle
         **_CHECKOUT,
     )
     async def checkout(data: JSONBody[CheckoutBody]) -> CheckoutAnswer:
-        started = await d.start_checkout(
+        started = await begin_checkout(
+            d,
             StartCheckoutCommand(
                 mode=data.mode,
                 plan=data.plan,
@@ -174,7 +182,7 @@ def payment_calls(d: HttpDependencies, limiter: Limiter) -> list[HTTPRouteHandle
                 clickid=data.clickid,
                 locale=data.locale,
                 telegram_chat_id=data.telegram_chat_id,
-            )
+            ),
         )
         return CheckoutAnswer(
             checkout_url=started.checkout_url, session_id=started.session_id, order_id=started.order_id

@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request, Response
 from litestar.response import Redirect
 
+from adapters.http.calls.payment import begin_checkout
 from adapters.http.dependencies import HttpDependencies
 from adapters.http.pages.forms import read_form
 from adapters.http.pages.rendering import Renderer, kept_of
@@ -36,7 +37,8 @@ class PayPage:
         modes = {plan.name: str(plan.terms.mode) for plan in self._d.plans}
         plan = form.get("plan", "")
         try:
-            started = await self._d.start_checkout(
+            started = await begin_checkout(
+                self._d,
                 StartCheckoutCommand(
                     mode=modes.get(plan, ""),
                     plan=plan,
@@ -44,7 +46,7 @@ class PayPage:
                     clickid=form.get("clickid", ""),
                     locale=locale,
                     telegram_chat_id=form.get("telegram_chat_id") or None,
-                )
+                ),
             )
         except (InvalidInput, PlanModeMismatch) as error:
             field = error.field if isinstance(error, InvalidInput) else "plan"

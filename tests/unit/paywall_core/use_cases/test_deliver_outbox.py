@@ -8,7 +8,7 @@ from paywall_core.effects import Lane, SendAccessEmail, SendActivationMessage
 from paywall_core.errors import DeliveryFailed
 from paywall_core.events import DisputeUpdated, RefundUpdated
 from paywall_core.facts import DisputeStatus, RefundStatus
-from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus, Settlement
+from paywall_core.ports.unit_of_work import DeliveryStatus, Settlement
 from paywall_core.use_cases.request_restore import RequestRestoreCommand
 from paywall_core.use_cases.track_event import TrackAdCommand, TrackFunnelCommand
 
@@ -212,7 +212,7 @@ async def test_delivery_without_a_row_settles_nothing(world: World) -> None:
     """A row that is gone cannot be settled."""
     await world.buy(clickid="", telegram_chat_id="")
     (taken,) = await world.outbox.lease(10)
-    stray = Delivery(key="no such key", effect=taken.effect, attempt=1, lease_id=taken.lease_id)
+    stray = structs.replace(taken, key="no such key")
     async with world.store.unit_of_work() as uow:
         settled = Settlement(status=DeliveryStatus.DELIVERED, at=world.clock.now())
         assert not await uow.outbox.settle(stray, settled)

@@ -1,0 +1,1 @@
+"""The spans around what the product does."""
