@@ -17,13 +17,13 @@ from uvicorn.protocols.http.httptools_impl import (
 
 _App: TypeAlias = Any
 _Message: TypeAlias = Any
+_Said: TypeAlias = tuple[bytes, bytes, bool]  # a header's value, its line, and whether it tells the body's length
 
 _MOST_NAMES: Final = 256
 _BODILESS: Final = frozenset((204, 304))
-_LENGTH: Final = b"content-length: "
 _HOP_BY_HOP: Final = frozenset((b"connection", b"transfer-encoding"))
 
-_starts: dict[bytes, bytes] = {}
+_said: dict[bytes, _Said] = {}  # by the header's name: most say the same in every answer
 
 
 class OneWriteProtocol(HttpToolsProtocol):
@@ -73,35 +73,40 @@ class _Answering:
         ):
             return False
         body = message.get("body", b"")
-        parts = [STATUS_LINE[head["status"]]]
-        length = None
+        lines = [STATUS_LINE[head["status"]]]
+        lengths = 0
         for name, value in (*cycle.default_headers, *head.get("headers", ())):
-            start = _starts.get(name) or _start(name)
-            if start is None or HEADER_VALUE_RE.search(value):
-                return False
-            if start is _LENGTH:
-                if length is not None:
+            said = _said.get(name)
+            if said is None or said[0] != value:
+                said = _say(name, value)
+                if said is None:
                     return False
-                length = value
-            parts += (start, value, b"\r\n")
-        if length != str(len(body)).encode():
+            lines.append(said[1])
+            if said[2]:
+                if int(value) != len(body):
+                    return False
+                lengths += 1
+        if lengths != 1:
             return False
-        parts += (b"\r\n", body)
+        lines += (b"\r\n", body)
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = cycle.chunked_encoding = False
         cycle.expected_content_length = 0
-        cycle.transport.write(b"".join(parts))
+        cycle.transport.write(b"".join(lines))
         cycle.message_event.set()
         cycle.on_response()
         return True
 
 
-def _start(name: bytes) -> bytes | None:
-    """A header's line up to its value; None, where uvicorn must see to it."""
+def _say(name: bytes, value: bytes) -> _Said | None:
+    """A header's line; None, where uvicorn must see to it."""
     lowered = name.lower()
-    if HEADER_RE.search(name) or lowered in _HOP_BY_HOP:
+    is_length = lowered == b"content-length"
+    if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value) or lowered in _HOP_BY_HOP:
         return None
-    start = _LENGTH if lowered == b"content-length" else b"%b: " % lowered
-    if len(_starts) < _MOST_NAMES:
-        _starts[name] = start
-    return start
+    if is_length and not value.isdigit():
+        return None
+    said = (value, b"%b: %b\r\n" % (lowered, value), is_length)
+    if len(_said) < _MOST_NAMES or name in _said:
+        _said[name] = said
+    return said

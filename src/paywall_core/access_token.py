@@ -52,8 +52,9 @@ class AccessTokens:
 
     def issue(self, order_id: UUID, token_version: int) -> str:
         """The token of this order's version, under the newest secret."""
-        mac = _mac(self._secrets[0], order_id, token_version)
-        return urlsafe_b64encode(order_id.bytes + mac).rstrip(b"=").decode("ascii")
+        raw = order_id.bytes
+        mac = _mac(self._secrets[0], raw, token_version)
+        return urlsafe_b64encode(raw + mac).rstrip(b"=").decode("ascii")
 
     @staticmethod
     def parse(token: str) -> ParsedToken:
@@ -80,12 +81,11 @@ class AccessTokens:
         """
         genuine = False
         for secret in self._secrets:
-            expected = _mac(secret, token.order_id, token_version)
+            expected = _mac(secret, token.order_id.bytes, token_version)
             genuine |= hmac.compare_digest(expected, token.mac)
         if not genuine:
             raise ActivationTokenInvalid
 
 
-def _mac(secret: bytes, order_id: UUID, token_version: int) -> bytes:
-    message = order_id.bytes + token_version.to_bytes(4, "big")
-    return hmac.digest(secret, message, "sha256")[:_MAC_BYTES]
+def _mac(secret: bytes, order_id: bytes, token_version: int) -> bytes:
+    return hmac.digest(secret, order_id + token_version.to_bytes(4, "big"), "sha256")[:_MAC_BYTES]

@@ -59,6 +59,7 @@ def known_settings() -> frozenset[str]:
         "APP_PUBLIC_BASE_URL": "https://pay.example.com",
         "META_PIXEL_ID": "1",
         "META_ACCESS_TOKEN": "token",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318",
     }
     recorder = _Recorder(everything)
     for role in Role:

@@ -23,7 +23,7 @@ from adapters.http.rate_limits import Group
 from paywall_core.errors import PaywallError
 
 _Headers: TypeAlias = list[tuple[bytes, bytes]]
-_Answer: TypeAlias = tuple[bytes, _Headers]
+_Answer: TypeAlias = tuple[bytes, Sequence[tuple[bytes, bytes]]]
 _Answerer: TypeAlias = Callable[[Scope, bytes], Awaitable[_Answer | None]]
 
 _SPACE: Final = rb"[ \t\r\n]*"  # as JSON knows it
@@ -114,8 +114,7 @@ class FastLane:
             access_status=status.access_status,
             activation_link=status.activation_link,
         )
-        left = [] if quota is None else [(name.encode(), value.encode()) for name, value in quota.headers.items()]
-        return self._encode(answer), left
+        return self._encode(answer), () if quota is None else quota.raw_headers
 
     async def _webhook(self, scope: Scope, body: bytes) -> _Answer | None:
         sent = _singles(scope["headers"])

@@ -74,7 +74,12 @@ class Quota(Struct, frozen=True):
     """
 
     is_exceeded: bool
-    headers: Mapping[str, str]
+    raw_headers: Sequence[tuple[bytes, bytes]]
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers as texts."""
+        return {name.decode(): value.decode() for name, value in self.raw_headers}
 
 
 class Group:
@@ -84,7 +89,10 @@ class Group:
         self._name = name
         self._rate = rate
         self._seconds = _SECONDS[rate.unit]
-        self._policy = f"{rate.requests}; w={self._seconds}"
+        self._fixed = (
+            (b"ratelimit-policy", b"%d; w=%d" % (rate.requests, self._seconds)),
+            (b"ratelimit-limit", b"%d" % rate.requests),
+        )
         self._callers = callers
         self._counter = counter
 
@@ -94,12 +102,11 @@ class Group:
         if _COUNTED not in known:
             count = await self._counter.count(f"{self._name}:{self._callers.bucket(scope)}", self._seconds)
             limit = self._rate.requests
-            headers = {
-                "ratelimit-policy": self._policy,
-                "ratelimit-limit": str(limit),
-                "ratelimit-remaining": str(max(0, limit - count.requests)),
-                "ratelimit-reset": str(math.ceil(count.seconds_left)),
-            }
+            headers = (
+                *self._fixed,
+                (b"ratelimit-remaining", b"%d" % max(0, limit - count.requests)),
+                (b"ratelimit-reset", b"%d" % math.ceil(count.seconds_left)),
+            )
             known[_COUNTED] = Quota(count.requests > limit, headers)
         quota: Quota = known[_COUNTED]
         return quota

@@ -100,6 +100,7 @@ class OutboxContract(PortsContract):
             (lost,) = await uow.outbox.lease(now=NOW, limit=9, lease_until=NOW + MINUTE, lease_id=uuid4())
             (again,) = await uow.outbox.lease(now=NOW + MINUTE, limit=9, lease_until=NOW + 2 * MINUTE, lease_id=uuid4())
             assert (lost.attempt, again.attempt, again.effect) == (1, 2, ReportSale(order_id=order.id))
+            assert lost.owed_since == again.owed_since == NOW
             done = Settlement(status=DeliveryStatus.DELIVERED, at=NOW)
             assert not await uow.outbox.settle(lost, done)
             assert await uow.outbox.settle(again, done)
