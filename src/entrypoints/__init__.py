@@ -1,11 +1,13 @@
 """Where processes begin: settings, the composition root, the command line, and the sandbox.
 
-Stripe's SDK loads `requests` where it finds it, for calls that wait, and no process of ours makes one: a hundred and
-fifty modules and 8 MB. So in our processes, which begin here, the SDK does not find it; in those of others it does.
-Likewise aiogram is loaded lightly by whatever of ours loads it first (`adapters/bot`).
+Some libraries load another where they find it, for what no process of ours does: Stripe's SDK `requests`, for calls
+that wait (a hundred and fifty modules, 8 MB); structlog `rich` and httpx `pygments`, for tracebacks and for a command
+line of theirs (85 modules, 4 MB). So in our processes, which begin here, they do not find it; in those of others they
+do. Likewise aiogram is loaded lightly by whatever of ours loads it first (`adapters/bot`).
 """
 
 import sys
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -13,17 +15,23 @@ import adapters.bot  # noqa: F401  - it sees to aiogram, and loads nothing
 from adapters.loading import Execute, around
 
 
-def _without_requests(execute: Execute, client: ModuleType) -> None:
-    """Run the module that looks for it, as if it were not installed; afterwards it is there for whoever wants it."""
+def _without(name: str, execute: Execute, module: ModuleType) -> None:
+    """Run a module that looks for another, as if that were not installed; later it is there for whoever wants it."""
     modules: dict[str, Any] = sys.modules
-    hidden = "requests" not in modules
+    hidden = name not in modules
     if hidden:
-        modules["requests"] = None  # https://docs.python.org/3/reference/import.html#the-module-cache
+        modules[name] = None  # https://docs.python.org/3/reference/import.html#the-module-cache
     try:
-        execute(client)
+        execute(module)
     finally:
         if hidden:
-            del modules["requests"]
+            del modules[name]
 
 
-around("stripe._http_client", _without_requests)
+for _module, _other in (
+    ("stripe._http_client", "requests"),
+    ("structlog.tracebacks", "rich"),
+    ("structlog.dev", "rich"),
+    ("httpx._main", "pygments"),
+):
+    around(_module, partial(_without, _other))

@@ -16,6 +16,13 @@ print("requests" in sys.modules, type(stripe._http_client.new_default_http_clien
 import requests
 print("requests" in sys.modules)
 """
+QUIET = """
+import sys
+import entrypoints.processes
+print("rich" in sys.modules, "pygments" in sys.modules)
+import rich.console
+print("rich" in sys.modules)
+"""
 OTHERS = """
 import sys
 import adapters.stripe.translate
@@ -37,6 +44,11 @@ def test_process_of_ours_does_without_a_library_that_waits() -> None:
     loaded, client, later = _printed(OURS)
     assert (loaded, later) == ("False", "True")
     assert client != "RequestsClient"
+
+
+def test_process_of_ours_does_without_what_draws_in_terminals() -> None:
+    """The operator's commands, which do draw, find it."""
+    assert _printed(QUIET) == ["False", "False", "True"]
 
 
 def test_program_of_others_keeps_its_own() -> None:
