@@ -64,6 +64,7 @@ EVERYTHING_ELSE = (
     "tests/unit/entrypoints",
     "tests/integration",
     "tests/packaging",
+    "tests/docs",
     "examples/aiogram_bot",  # the other two need frameworks that the service does without: `core_wheel` tries them
     "examples/stripe_events",
     "tests/deploy",

@@ -10,7 +10,9 @@ from typing import Any, Final
 import click
 
 _NOTE: Final = "<!-- Made from the code by `nox -s generate`: change it there. -->\n"
-_API_ELSEWHERE: Final = "The same, and a page to try it on, is at `/schema` of a running service; for programs: [openapi.json](openapi.json)."
+_API_ELSEWHERE: Final = """\
+The same, and a page to try it on, is at `/schema` of a running service; for programs:
+[openapi.json](openapi.json)."""
 _ABOUT_COMMANDS: Final = """\
 One program, `paywall`. `--help` behind any command says the same in the terminal. Exit code 0: done; 1: not done, or
 something is wrong; 2: asked in a wrong way, or a setting is wrong. How they are used:

@@ -1,0 +1,55 @@
+"""Files and folders that the pages name are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import PAGES, ROOT, read
+
+# Where a name may begin: at the root, among the sources, in the docs; inside the core, as the architecture has it.
+PLACES = (ROOT, ROOT / "src", ROOT / "docs", ROOT / "src" / "paywall_core", ROOT / "tests", ROOT / "deploy")
+A_FILE = re.compile(r"[\w@.-]+(?:/[\w@.-]+)*(?:/|\.(?:py|md|toml|txt|yaml|json|ini|po|svg|png|service|target))")
+# Made by the reader, or by a command; or a place on a machine of theirs.
+MADE = re.compile(
+    r"(?:build|\.nox|\.env)(?:/|$)|paywall\.(?:env|db)|secret\.yaml|xx\.po|(?:orders|events)\.py$|paywall\.dump"
+)
+HISTORY = ("CHANGELOG.md",)
+
+
+def named(path: Path) -> set[str]:
+    """What looks like a file or a folder of the tree: it has a slash or a known ending, and no place of a machine."""
+    page = read(path)
+    return {
+        code
+        for _, code in page.codes
+        if A_FILE.fullmatch(code) and not MADE.match(code) and not code.startswith(("/", "~"))
+    }
+
+
+def is_there(name: str, page: Path) -> bool:
+    """Whether one of the places has it; a bare name of a module may be any of the tree's."""
+    if any((place / name).exists() for place in (page.parent, *PLACES)):
+        return True
+    return "/" not in name.rstrip("/") and any(
+        name.rstrip("/") in (path.name, path.stem)
+        for top in ("src", "tests", "deploy")
+        for path in (ROOT / top).rglob(name.rstrip("/"))
+    )
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in PAGES if path.name not in HISTORY], ids=lambda path: path.relative_to(ROOT).as_posix()
+)
+def test_every_file_that_a_page_names_is_there(path: Path) -> None:
+    """Between backquotes."""
+    assert {name for name in named(path) if not is_there(name, path)} == set()
+
+
+def test_a_file_that_is_not_there_is_seen() -> None:
+    """Whatever the place."""
+    page = ROOT / "docs" / "architecture.md"
+    assert is_there("paywall_core/facts.py", page)
+    assert is_there("use_cases/record_payment.py", page)
+    assert not is_there("paywall_core/fact.py", page)
+    assert not is_there("nowhere/", page)
