@@ -13,7 +13,7 @@ from tests.docs.pages import Block
 
 _OPERATORS: Final = frozenset(("|", "||", "&&", ";", "&", "(", ")", "do", "then", "{", "}"))
 _RUNNERS: Final = re.compile(r"(?:^|\s)(?:exec|run)\s+(?:-\S+\s+)*\S+\s+$")
-_PLACE: Final = re.compile(r"<([a-z][\w .,'-]*)>|…")
+_PLACE: Final = re.compile(r"<([a-z][\w .,'-]*)>|\$(\w+)|…")
 _MAY_BE_LEFT_OUT: Final = re.compile(r"[\[\]]")
 _ANY_OF: Final = re.compile(r"\S+(?:\|\S+)+")
 
@@ -84,9 +84,9 @@ def check(words: Sequence[str]) -> str:
 
 
 def filled(text: str) -> str:
-    """With a word where the reader puts one: `<e-mail>`, `<order>`, `…`."""
+    """With a word where the reader, or the shell, puts one: `<e-mail>`, `$order`, `…`."""
     examples = {"e-mail": "anna@example.com", "order": "cs_test_1"}
-    return _PLACE.sub(lambda place: examples.get(place[1] or "", "something"), text.replace("SECONDS", "5"))
+    return _PLACE.sub(lambda place: examples.get(place[1] or place[2] or "", "something"), text.replace("SECONDS", "5"))
 
 
 def variants(text: str) -> Iterator[list[str]]:
