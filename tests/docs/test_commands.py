@@ -66,6 +66,15 @@ def test_what_is_no_command_of_ours_is_left_alone() -> None:
         assert list(paywalls(line)) == []
 
 
+def test_every_symptom_ends_in_the_command_to_run() -> None:
+    """What stands last in each section on trouble is a block, and each of its lines is one of `paywall`."""
+    sections = (DOCS / "troubleshooting.md").read_text(encoding="utf-8").split("\n### ")[1:]
+    assert len(sections) > 20
+    for section in sections:
+        last = re.search(r"\n```sh\n((?:paywall .+\n)+)```\s*(?:\n## .*\s*)?\Z", section)
+        assert last is not None, section.splitlines()[0]
+
+
 def test_every_session_of_nox_that_is_named_is_there() -> None:
     """In blocks and in the text."""
     assert "lint" in SESSIONS
