@@ -85,7 +85,7 @@ def check(words: Sequence[str]) -> str:
 
 def filled(text: str) -> str:
     """With a word where the reader, or the shell, puts one: `<e-mail>`, `$order`, `…`."""
-    examples = {"e-mail": "anna@example.com", "order": "cs_test_1"}
+    examples = {"e-mail": "anna@example.com", "order": "cs_test_1", "WORLD_PORT": "8400", "SHOP_PORT": "8000"}
     return _PLACE.sub(lambda place: examples.get(place[1] or place[2] or "", "something"), text.replace("SECONDS", "5"))
 
 

@@ -19,9 +19,9 @@ EVERYTHING = {
     "META_PIXEL_ID": "1",
     "META_ACCESS_TOKEN": "token",
 }
-# Not settings: what compose reads, what an operator's shell says, and an event of the core.
+# Not settings: what compose reads, what a reader's shell says, and an event of the core.
 OTHERS = FOR_COMPOSE | {
-    "PAYWALL_OPERATOR", "TIME_PASSED",
+    "PAYWALL_OPERATOR", "WORLD_PORT", "SHOP_PORT", "TIME_PASSED",
 }  # fmt: skip
 NAME = re.compile(r"(?<![\w./-])([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?![\w(-])")
 

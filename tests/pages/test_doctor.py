@@ -14,7 +14,7 @@ from tests.pages.walk import picture
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PAYWALL = Path(sys.executable).with_name("paywall")
-TERMINAL = """<body style="margin: 0; background: #1e1e1e"><pre style="margin: 0; padding: 16px; background: #1e1e1e; color: #d4d4d4;
+TERMINAL = """<body style="margin: 0; background: #1e1e1e; color: #d4d4d4"><pre style="margin: 0; padding: 16px;
 font: 13px/1.45 'DejaVu Sans Mono', monospace">$ paywall doctor\n{}</pre></body>"""
 
 

@@ -170,6 +170,8 @@ async def test_port_that_is_taken_is_one_line_that_names_the_option(tmp_path: Pa
     [
         (("--data", "file/below"), {}, "--data"),
         (("--data", "damaged"), {}, "sandbox-keys.json"),
+        (("--settings", "file"), {}, "file is there already: name another file by --settings"),
+        (("--settings", "file/below"), {}, "cannot be written"),
         ((), {"LOG_FORMAT": "xml"}, "LOG_FORMAT is malformed"),
         ((), {"PYTHONPATH": "without"}, "paywall[sandbox]"),
     ],
@@ -177,7 +179,7 @@ async def test_port_that_is_taken_is_one_line_that_names_the_option(tmp_path: Pa
 async def test_what_cannot_run_is_one_line(
     tmp_path: Path, options: tuple[str, ...], environ: dict[str, str], words: str
 ) -> None:
-    """A directory that is a file, damaged keys, a malformed setting, and a service installed without the sandbox."""
+    """A directory that is a file, damaged keys, a file that is there, a malformed setting, no sandbox installed."""
     (tmp_path / "file").touch()
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "sandbox-keys.json").write_text("{}")
