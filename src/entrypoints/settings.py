@@ -102,7 +102,7 @@ class SweepSettings(Struct, frozen=True, kw_only=True):
 
 
 class CollectorSettings(Struct, frozen=True, kw_only=True):
-    """Where traces go, with OpenTelemetry's own names; see the README."""
+    """Where traces go, with OpenTelemetry's own names; see docs/settings.md."""
 
     endpoint: str
     headers: Mapping[str, str]

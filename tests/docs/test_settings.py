@@ -18,10 +18,11 @@ EVERYTHING = {
     "APP_PUBLIC_BASE_URL": "https://pay.example.com",
     "META_PIXEL_ID": "1",
     "META_ACCESS_TOKEN": "token",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318",
 }
-# Not settings: what compose reads, what a reader's shell says, and an event of the core.
+# Not settings: what compose reads, what a reader's shell says, what OpenTelemetry reads itself, an event of the core.
 OTHERS = FOR_COMPOSE | {
-    "PAYWALL_OPERATOR", "WORLD_PORT", "SHOP_PORT", "TIME_PASSED",
+    "PAYWALL_OPERATOR", "WORLD_PORT", "SHOP_PORT", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_BSP_SCHEDULE_DELAY", "TIME_PASSED",
 }  # fmt: skip
 NAME = re.compile(r"(?<![\w./-])([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?![\w(-])")
 
@@ -48,6 +49,7 @@ def defaults(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.setattr(settings._Reader, "_get", remember)
     load_settings({name: text for name, text in EVERYTHING.items() if not name.startswith("SMTP_FROM")}, Role.SERVE)
     found["SMTP_FROM"] = ""  # what stands in for it is the login
+    found["OTEL_SERVICE_NAME"] = found["OTEL_SERVICE_NAME"].replace(Role.SERVE, "<role>")
     return found
 
 
