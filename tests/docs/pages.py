@@ -14,7 +14,9 @@ from markdown_it.token import Token
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
-PAGES: Final = tuple(sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")]))
+PAGES: Final = tuple(
+    sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "benchmarks" / "README.md", *DOCS.rglob("*.md")])
+)
 _NOT_IN_ANCHORS: Final = re.compile(r"[^\w\- ]")
 
 

@@ -12,9 +12,12 @@ PLACES = (ROOT, ROOT / "src", ROOT / "docs", ROOT / "src" / "paywall_core", ROOT
 A_FILE = re.compile(r"[\w@.-]+(?:/[\w@.-]+)*(?:/|\.(?:py|md|toml|txt|yaml|json|ini|po|svg|png|service|target))")
 # Made by the reader, or by a command; or a place on a machine of theirs.
 MADE = re.compile(
-    r"(?:build|\.nox|\.env)(?:/|$)|paywall\.(?:env|db)|secret\.yaml|xx\.po|(?:orders|events)\.py$|paywall\.dump"
+    r".*/NAME\.|(?:build|\.nox|\.env)(?:/|$)|paywall\.(?:env|db)|secret\.yaml|xx\.po|(?:orders|events)\.py$|paywall\.dump"
 )
 HISTORY = ("CHANGELOG.md",)
+IN_BLOCKS = re.compile(
+    r"(?<![\w/.-])(?:benchmarks|deploy|docs|examples|fuzz|mutation|packaging|scripts|src|tests)/[\w@./*-]*[\w*/]"
+)
 
 
 def named(path: Path) -> set[str]:
@@ -46,6 +49,15 @@ def test_every_file_that_a_page_names_is_there(path: Path) -> None:
     assert {name for name in named(path) if not is_there(name, path)} == set()
 
 
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_file_in_a_block_is_there(path: Path) -> None:
+    """As it is typed, from the root of the tree; one or more where it has an asterisk."""
+    named = {
+        name for block in read(path).blocks if block.language != "python" for name in IN_BLOCKS.findall(block.text)
+    }
+    assert {name for name in named if not list(ROOT.glob(name.rstrip("/")))} == set()
+
+
 def test_a_file_that_is_not_there_is_seen() -> None:
     """Whatever the place."""
     page = ROOT / "docs" / "architecture.md"
@@ -53,3 +65,6 @@ def test_a_file_that_is_not_there_is_seen() -> None:
     assert is_there("use_cases/record_payment.py", page)
     assert not is_there("paywall_core/fact.py", page)
     assert not is_there("nowhere/", page)
+    assert IN_BLOCKS.findall("cp deploy/x.example . && pytest tests/y /opt/docs/z; ls deploy/systemd/*") == [
+        "deploy/x.example", "tests/y", "deploy/systemd/*",
+    ]  # fmt: skip
