@@ -5,7 +5,6 @@ import re
 import click
 import pytest
 
-from tests.deploy.kit import known_settings
 from tests.docs.command_lines import check, command_lines, filled, paywalls, variants
 from tests.docs.pages import DOCS, ROOT, Block, Page, every_block, every_page, read
 
@@ -85,8 +84,3 @@ def test_every_session_of_nox_that_is_named_is_there() -> None:
         for name in NOX.findall(text)
     }
     assert {(page, name) for page, name in named if name not in SESSIONS} == set()
-
-
-def test_the_page_of_settings_is_found_by_the_deploy_kit() -> None:
-    """Both read the same settings."""
-    assert known_settings() <= {code for _, code in read(DOCS / "settings.md").codes}

@@ -1,14 +1,13 @@
 """Files and folders that the pages name are there."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.docs.pages import PAGES, ROOT, read
 
-# Where a name may begin: at the root, among the sources, in the docs; inside the core, as the architecture has it.
-PLACES = (ROOT, ROOT / "src", ROOT / "docs", ROOT / "src" / "paywall_core", ROOT / "tests", ROOT / "deploy")
 A_FILE = re.compile(r"[\w@.-]+(?:/[\w@.-]+)*(?:/|\.(?:py|md|toml|txt|yaml|json|ini|po|svg|png|service|target))")
 # Made by the reader, or by a command; or a place on a machine of theirs.
 MADE = re.compile(
@@ -30,15 +29,20 @@ def named(path: Path) -> set[str]:
     }
 
 
+@cache
+def tree() -> frozenset[str]:
+    """Every file and folder, and each end of its path: so a page may begin a name where its reader is."""
+    found = set[str]()
+    for top in ("benchmarks", "deploy", "docs", "examples", "fuzz", "mutation", "packaging", "scripts", "src", "tests"):
+        for path in [ROOT / top, *(ROOT / top).rglob("*")]:
+            parts = path.relative_to(ROOT).parts
+            found |= {"/".join(parts[at:]) for at in range(len(parts))}
+    return frozenset(found)
+
+
 def is_there(name: str, page: Path) -> bool:
-    """Whether one of the places has it; a bare name of a module may be any of the tree's."""
-    if any((place / name).exists() for place in (page.parent, *PLACES)):
-        return True
-    return "/" not in name.rstrip("/") and any(
-        name.rstrip("/") in (path.name, path.stem)
-        for top in ("src", "tests", "deploy")
-        for path in (ROOT / top).rglob(name.rstrip("/"))
-    )
+    """Beside the page, at the root, or anywhere in the tree."""
+    return (page.parent / name).exists() or (ROOT / name).exists() or name.rstrip("/") in tree()
 
 
 @pytest.mark.parametrize(
