@@ -6,7 +6,7 @@ import click
 import pytest
 
 from tests.docs.command_lines import check, command_lines, filled, paywalls, variants
-from tests.docs.pages import DOCS, ROOT, Block, Page, every_block, every_page, read
+from tests.docs.pages import DOCS, ROOT, Block, Page, every_block, every_page
 
 BLOCKS = [block for block in every_block("sh", "console") if "paywall" in block.text]
 SESSIONS = frozenset(

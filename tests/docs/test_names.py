@@ -72,3 +72,38 @@ def test_a_file_that_is_not_there_is_seen() -> None:
     assert IN_BLOCKS.findall("cp deploy/x.example . && pytest tests/y /opt/docs/z; ls deploy/systemd/*") == [
         "deploy/x.example", "tests/y", "deploy/systemd/*",
     ]  # fmt: skip
+
+
+DOTTED = re.compile(r"[a-z_]+\.[a-z_]+")
+LOGGED = re.compile(r"""log\.\w+\(\s*"([a-z_]+\.[a-z_]+)\"""")
+
+
+@cache
+def sources() -> str:
+    """All that the product is made of."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+
+
+def unknown_events(words: set[str]) -> set[str]:
+    """Of words with a dot, those that begin as events of the log do, and stand nowhere in the code."""
+    subjects = {event.partition(".")[0] for event in LOGGED.findall(sources())}
+    return {
+        word
+        for word in words
+        if DOTTED.fullmatch(word)
+        and not A_FILE.fullmatch(word)
+        and word.partition(".")[0] in subjects
+        and f'"{word}"' not in sources()
+        and f".{word}." not in sources()  # a call of Stripe's SDK
+    }
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_event_of_the_log_that_a_page_names_is_logged(path: Path) -> None:
+    """Whoever searches the log for it finds it."""
+    assert unknown_events({word for _, word in read(path).codes}) == set()
+
+
+def test_an_event_that_is_not_logged_is_seen() -> None:
+    """Whatever else has a dot is left alone."""
+    assert unknown_events({"sweep.halted", "sweep.stopped", "gc.freeze", "compose.yaml"}) == {"sweep.stopped"}
