@@ -119,6 +119,7 @@ def docs(session: nox.Session) -> None:
     doctrees = str(Path(session.create_tmp()).resolve() / "doctrees")
     session.run("sphinx-build", "--fail-on-warning", "--keep-going", "-q", "-E", "-d", doctrees, "docs", str(site))
     session.run("python", "packaging/check_site.py", str(site))
+    session.log(f"open {site / 'index.html'}")
 
 
 @nox.session(requires=["environment"], reuse_venv=False)

@@ -35,6 +35,18 @@ MARKED: Final = {
 }
 
 
+def make(move: str, file: Path, **given: str) -> None:
+    """A move of the page, in a shell beside the file."""
+    bash = shutil.which("bash")
+    assert bash is not None
+    subprocess.run(  # noqa: S603  - the project's own page
+        [bash, "-euc", MARKED["moves"] + MARKED[move]],
+        env={"PATH": os.environ["PATH"], **given},
+        cwd=file.parent,
+        check=True,
+    )
+
+
 class Shop:
     """A shop whose settings are in a file, as an operator has them.
 
@@ -52,15 +64,8 @@ class Shop:
         return load_settings(read_environment({}, self.file), Role.SERVE)
 
     def make(self, move: str, **given: str) -> None:
-        """A move of the page, in a shell beside the file."""
-        bash = shutil.which("bash")
-        assert bash is not None
-        subprocess.run(  # noqa: S603  - the project's own page
-            [bash, "-euc", MARKED["moves"] + MARKED[move]],
-            env={"PATH": os.environ["PATH"], **given},
-            cwd=self.file.parent,
-            check=True,
-        )
+        """A move of the page."""
+        make(move, self.file, **given)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Settings]:
@@ -245,6 +250,18 @@ async def test_what_has_one_value_is_put_in_its_place(shop: Shop, move: str, nam
     assert after[name] in given.values() or not given
     assert after.keys() == before.keys()
     assert shop.settings.bot.token == after["BOT_TOKEN"]
+
+
+def test_the_moves_replace_all_that_was_there_before(tmp_path: Path) -> None:
+    """Also where an earlier replacement was never brought to its end."""
+    file = tmp_path / "paywall.env"
+    file.write_text("A=1\nTOKEN_SECRET=newer-secret-of-tests,older-secret-of-tests\nB=2\n", encoding="utf-8")
+    for move in ("token-secret-1", "token-secret-2", "token-secret-3"):
+        make(move, file)
+    first, secret, last = file.read_text(encoding="utf-8").splitlines()
+    assert (first, last) == ("A=1", "B=2")
+    assert secret.startswith("TOKEN_SECRET=")
+    assert not {"newer-secret-of-tests", "older-secret-of-tests", ""} & set(secret.partition("=")[2].split(","))
 
 
 def test_every_move_of_the_page_is_made_here() -> None:
