@@ -92,7 +92,7 @@ class Shop:
         asked = {"plan": "one_time_basic", "mode": "one_time", "email": email, "clickid": ""}
         session = str((await self.call("/api/payment/checkout-session", asked)).json()["session_id"])
         self.world.stripe.engine.checkout.pay(session)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (await self.status(session))["fulfillment_status"] != "fulfilled":
                 await asyncio.sleep(0.05)
         return session

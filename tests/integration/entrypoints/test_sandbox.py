@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from dotenv import dotenv_values
 
 PAYWALL = Path(sys.executable).with_name("paywall")
 ANNA = 1001
@@ -146,6 +147,24 @@ async def test_kept_database_goes_on_where_it_was(tmp_path: Path) -> None:
         await press_start(command, token)
         assert (await command.end())[0] == 0
     assert everything_in(tmp_path / "temporary") == []
+
+
+async def test_world_alone_keeps_its_keys_and_never_overwrites_settings(tmp_path: Path) -> None:
+    """With `--settings` there is no product; with `--data` the next run leads the same one to it."""
+    written = list[dict[str, str | None]]()
+    for name in ("first.env", "second.env"):
+        async with running(tmp_path, "--settings", name, "--data", "kept") as command:
+            assert command.world in command.invitation
+            written.append(dotenv_values(tmp_path / name))
+            async with httpx.AsyncClient(trust_env=False) as client:
+                assert (await client.get(command.world)).status_code == 200
+                with pytest.raises(httpx.ConnectError):
+                    await client.get(f"{command.product}/health")
+            assert written[-1]["APP_PUBLIC_BASE_URL"] == command.product
+            assert (await command.end())[0] == 0
+    first, second = written
+    assert {name for name in first if "SECRET" in name or "TOKEN" in name} > {"TOKEN_SECRET", "BOT_TOKEN"}
+    assert [name for name in first if ("SECRET" in name or "TOKEN" in name) and first[name] != second[name]] == []
 
 
 @pytest.mark.parametrize("option", ["--port", "--product-port"])

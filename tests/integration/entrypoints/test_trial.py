@@ -24,7 +24,7 @@ from tests.integration.conftest import postgresql_url
 from tests.product_process import free_origin
 
 PAGE = [block for block in read(DOCS / "trial.md").blocks if block.mark.startswith("trial: ")]
-STEP_SECONDS = 60
+STEP_SECONDS = 120
 ANNA = 1001
 BASH = shutil.which("bash")
 
@@ -130,6 +130,7 @@ async def follow(reader: Reader) -> None:
     await reader.type(typed)
 
 
+@pytest.mark.timeout(600)  # a slow machine may take its time with seven processes
 async def test_the_page_alone_leads_to_a_sale(tmp_path: Path, postgresql_directory: Path) -> None:
     """Processes on PostgreSQL against the sandbox's Stripe: the webhook comes, the mail goes, the bot lets in."""
     world, shop = free_origin(), free_origin()
