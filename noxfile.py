@@ -5,7 +5,8 @@
     nox -s sandbox      the whole product on this machine, with no account anywhere
     nox -s service_wheel    the examples that use parts of the service, over its built wheel
     nox -s constraints  the newest packages that fit together
-    nox -s generate     docs/lifecycle.md and docs/openapi.json, written anew from the code
+    nox -s docs         the docs as a site, in build/docs
+    nox -s generate     the pages of docs/ that are made from the code, written anew
     nox -s screenshots  docs/images, taken anew by the page tests
     nox -s benchmark    our service beside the bare limit and the usual stack; see benchmarks/README.md
     nox -s restore_timing    can anybody tell by the clock whether an address has paid?
@@ -35,7 +36,17 @@ import nox
 nox.needs_version = ">=2025.2.9"  # sessions that require another
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "types", "imports", "generated", "core_wheel", "core_coverage", "pages", "tests"]
+nox.options.sessions = [
+    "lint",
+    "types",
+    "imports",
+    "generated",
+    "docs",
+    "core_wheel",
+    "core_coverage",
+    "pages",
+    "tests",
+]
 
 ROOT = Path(__file__).parent
 CHROMIUM = Path("/usr/bin/chromium")
@@ -53,6 +64,7 @@ EVERYTHING_ELSE = (
     "tests/unit/entrypoints",
     "tests/integration",
     "tests/packaging",
+    "tests/docs",
     "examples/aiogram_bot",  # the other two need frameworks that the service does without: `core_wheel` tries them
     "examples/stripe_events",
     "tests/deploy",
@@ -82,7 +94,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Strict types, in the tests too."""
     _run(session, "mypy", "src", "tests", "scripts", "packaging", "benchmarks", "fuzz", "mutation", "noxfile.py",
-         "examples/aiogram_bot/bot.py", "examples/stripe_events/access.py")  # fmt: skip
+         "docs/conf.py", "examples/aiogram_bot/bot.py", "examples/stripe_events/access.py")  # fmt: skip
 
 
 @nox.session(venv_backend="none", requires=["environment"])
@@ -93,8 +105,21 @@ def imports(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["environment"])
 def generated(session: nox.Session) -> None:
-    """The lifecycle's drawing and the API's description in the docs are today's."""
+    """The pages of the docs that are made from the code are today's."""
     _run(session, "python", "scripts/generated_docs.py", "--check")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The docs as a site, in build/docs; no link or anchor leads nowhere, and nothing is loaded from elsewhere."""
+    groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "docs")
+    session.install(*groups, *CONSTRAINTS)
+    site = ROOT / "build" / "docs"
+    shutil.rmtree(site, ignore_errors=True)
+    doctrees = str(Path(session.create_tmp()).resolve() / "doctrees")
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "-q", "-E", "-d", doctrees, "docs", str(site))
+    session.run("python", "packaging/check_site.py", str(site))
+    session.log(f"open {site / 'index.html'}")
 
 
 @nox.session(requires=["environment"], reuse_venv=False)
@@ -260,7 +285,7 @@ def constraints(session: nox.Session) -> None:
     session.install("uv")
     compiled = session.run(
         "uv", "pip", "compile", "pyproject.toml", "--all-extras", "--group", "test", "--group", "lint",
-        "--group", "embedding",
+        "--group", "embedding", "--group", "docs",
         "--universal", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--upgrade",
         silent=True, log=False,
     )  # fmt: skip

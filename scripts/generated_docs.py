@@ -1,17 +1,21 @@
 """Write the pages of docs/ that are made from the code, or check that they are today's.
 
-    python scripts/generated_docs.py            write docs/lifecycle.md and docs/openapi.json
+    python scripts/generated_docs.py            write docs/lifecycle.md, openapi.json, api.md and commands.md
     python scripts/generated_docs.py --check    exit 1 when one of them is stale
 
-Decides nothing: the lifecycle is drawn from the transition table, the API is described by its routes.
+Decides nothing: the lifecycle is drawn from the transition table, the API is described by its routes, the commands by
+the command line.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
+from entrypoints.cli import main as command_line
 from entrypoints.openapi import document
 from paywall_core.lifecycle import diagram
+from reference_pages import api_page, commands_page
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -19,7 +23,13 @@ DOCS = Path(__file__).parents[1] / "docs"
 def pages() -> dict[Path, bytes]:
     """Every generated page, whole."""
     lifecycle = f"# The order's lifecycle\n\n```mermaid\n{diagram()}```\n"
-    return {DOCS / "lifecycle.md": lifecycle.encode(), DOCS / "openapi.json": document()}
+    described = document()
+    return {
+        DOCS / "lifecycle.md": lifecycle.encode(),
+        DOCS / "openapi.json": described,
+        DOCS / "api.md": api_page(json.loads(described)).encode(),
+        DOCS / "commands.md": commands_page(command_line, "paywall").encode(),
+    }
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ class Role(StrEnum):
 
 
 class StripeSettings(Struct, frozen=True, kw_only=True):
-    """Stripe's keys and prices; see the README."""
+    """Stripe's keys and prices; see docs/settings.md."""
 
     secret_key: str
     webhook_secrets: tuple[str, ...]
@@ -49,7 +49,7 @@ class StripeSettings(Struct, frozen=True, kw_only=True):
 
 
 class SmtpSettings(Struct, frozen=True, kw_only=True):
-    """The mail server; see the README."""
+    """The mail server; see docs/settings.md."""
 
     host: str
     port: int
@@ -60,7 +60,7 @@ class SmtpSettings(Struct, frozen=True, kw_only=True):
 
 
 class BotSettings(Struct, frozen=True, kw_only=True):
-    """The Telegram bot; see the README. `token` None: this process runs no bot and sends no messages."""
+    """The Telegram bot; see docs/settings.md. `token` None: this process runs no bot and sends no messages."""
 
     token: str | None
     username: str
@@ -85,7 +85,7 @@ class RateLimitSettings(Struct, frozen=True, kw_only=True):
 
 
 class MetaSettings(Struct, frozen=True, kw_only=True):
-    """Meta's Conversions API; see the README. `event_names` empty: any name is taken."""
+    """Meta's Conversions API; see docs/settings.md. `event_names` empty: any name is taken."""
 
     pixel_id: str
     access_token: str
@@ -102,7 +102,7 @@ class SweepSettings(Struct, frozen=True, kw_only=True):
 
 
 class CollectorSettings(Struct, frozen=True, kw_only=True):
-    """Where traces go, with OpenTelemetry's own names; see the README."""
+    """Where traces go, with OpenTelemetry's own names; see docs/settings.md."""
 
     endpoint: str
     headers: Mapping[str, str]
@@ -163,7 +163,7 @@ class _Reader:
         self._role = role
 
     def settings(self) -> Settings:
-        """Everything, in the README's order, so that the first mistake named is the first one to mend."""
+        """Everything, in a fixed order, so that the first mistake named is the first one to mend."""
         web = (Role.API, Role.SERVE, Role.DOCTOR)
         core = (*web, Role.WORKER)
         talks = (*web, Role.BOT)

@@ -24,9 +24,9 @@ def declared() -> Iterator[Requirement]:
     """Everything that pyproject.toml asks for."""
     written = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     groups = [written["project"]["dependencies"], *written["project"]["optional-dependencies"].values()]
-    # What only the fuzzer, the benchmark or the examples need has an environment of its own.
+    # What only the fuzzer, the benchmark, the examples or the site need has an environment of its own.
     for name, group in written["dependency-groups"].items():
-        if name not in ("fuzz", "benchmark", "embedding"):
+        if name not in ("fuzz", "benchmark", "embedding", "docs"):
             groups.append(group)
     for group in groups:
         yield from map(Requirement, group)

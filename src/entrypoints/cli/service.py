@@ -115,27 +115,48 @@ def partition_events(*, ahead: int) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep the database in this directory. Without it nothing is left behind.",
 )
-def sandbox(*, port: int, product_port: int, bot_mode: str, data: Path | None) -> None:
+@click.option(
+    "--settings",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Run the outside world alone, and write into this new file what leads a product to it.",
+)
+def sandbox(*, port: int, product_port: int, bot_mode: str, data: Path | None, settings: Path | None) -> None:
     """The whole product on this machine with no account anywhere; prints one address to open."""
     with loading() as loaded:
-        _play(port=port, product_port=product_port, bot_mode=bot_mode, data=data, loaded=loaded)
+        _play(port=port, product_port=product_port, bot_mode=bot_mode, data=data, settings_file=settings, loaded=loaded)
 
 
-def _play(*, port: int, product_port: int, bot_mode: str, data: Path | None, loaded: Callable[[], None]) -> None:
+def _play(
+    *,
+    port: int,
+    product_port: int,
+    bot_mode: str,
+    data: Path | None,
+    settings_file: Path | None,
+    loaded: Callable[[], None],
+) -> None:
     try:
         from entrypoints.sandbox import run  # noqa: PLC0415  - as in `serve`
     except ModuleNotFoundError as error:
         refuse(f"the sandbox needs {error.name}: install `paywall[sandbox]`")
     log_format = os.environ.get("LOG_FORMAT", "").strip() or "console"
     options = run.SandboxOptions(
-        port=port, product_port=product_port, bot_mode=bot_mode, data=data, log_format=log_format
+        port=port,
+        product_port=product_port,
+        bot_mode=bot_mode,
+        data=data,
+        log_format=log_format,
+        settings_file=settings_file,
     )
     configure_logs(log_format)
     run.forget_proxies()
 
     def invite(url: str) -> None:
         loaded()
-        click.echo(f'Open {url} and press "Open the pay page". Ctrl-C ends the sandbox.')
+        if settings_file is None:
+            click.echo(f'Open {url} and press "Open the pay page". Ctrl-C ends the sandbox.')
+        else:
+            click.echo(f"{url} is the world outside; {settings_file} leads a product to it. Ctrl-C ends it.")
 
     async def play() -> None:
         async with stop_on_signals() as stop:

@@ -47,6 +47,7 @@ class SandboxOptions(msgspec.Struct, frozen=True, kw_only=True):
         data: where the database is kept; None: nowhere.
         log_format: `console` or `json`.
         webhook_timing: of Stripe's webhooks; None: so slow that a person can watch.
+        settings_file: gets the settings that lead a product here, and no product is run; None: it is.
     """
 
     port: int = 8400
@@ -55,6 +56,7 @@ class SandboxOptions(msgspec.Struct, frozen=True, kw_only=True):
     data: Path | None = None
     log_format: str = "console"
     webhook_timing: WebhookTiming | None = None
+    settings_file: Path | None = None
 
 
 class _KeptClock(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,8 +85,13 @@ async def run_sandbox(options: SandboxOptions, stop: asyncio.Event, ready: Calla
     """Run it until `stop` is set; `ready` gets the one address to open once everything answers.
 
     Raises:
-        SandboxOptionError: a port is taken, or the directory cannot be used.
+        SandboxOptionError: a port is taken, or the directory or the file cannot be used.
     """
+    if options.settings_file is not None:
+        async with _world_alone(options, options.settings_file) as world:
+            ready(world.origin)
+            await stop.wait()
+        return
     async with running_sandbox(options) as sandbox:
         if not stop.is_set():
             ready(sandbox.world.origin)
@@ -122,6 +129,37 @@ async def running_sandbox(options: SandboxOptions) -> AsyncIterator[RunningSandb
             product = await stack.enter_async_context(_product(settings, world, clock))
         world.show_orders(orders_feed(database))
         yield RunningSandbox(world=world, product_url=product_url, product=product, database_url=database_url)
+
+
+@asynccontextmanager
+async def _world_alone(options: SandboxOptions, settings_file: Path) -> AsyncIterator[OutsideWorld]:
+    """The outside world, for a product that is run in another way: by the settings in the file, and by real time."""
+    async with AsyncExitStack() as stack:
+        keys = WorldKeys.random()
+        if options.data is not None:
+            keys = _kept_keys(stack.enter_context(_directory(options.data)) / KEYS)
+        with _naming("--port", options.port):
+            world = await stack.enter_async_context(
+                OutsideWorld.start(http_port=options.port, keys=keys, webhook_timing=options.webhook_timing)
+            )
+        product_url = f"http://{HOST}:{options.product_port or _free_port()}"
+        await stack.enter_async_context(world.webhooks_to(product_url))
+        environ = world.product_environment(product_url=product_url)
+        _write_new(settings_file, "".join(f"{name}={value}\n" for name, value in environ.items()))
+        yield world
+
+
+def _write_new(file: Path, text: str) -> None:
+    """A file that only its owner reads. One that is there is left alone: it may be somebody's real settings."""
+    try:
+        file.touch(mode=0o600, exist_ok=False)
+        file.write_text(text, encoding="utf-8")
+    except FileExistsError:
+        raise SandboxOptionError(f"{file} is there already: name another file by --settings") from None
+    except OSError as error:
+        raise SandboxOptionError(
+            f"{file} cannot be written ({error.strerror}): name another file by --settings"
+        ) from None
 
 
 def forget_proxies(environ: MutableMapping[str, str] = os.environ) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from dotenv import dotenv_values
 
 PAYWALL = Path(sys.executable).with_name("paywall")
 ANNA = 1001
@@ -148,6 +149,24 @@ async def test_kept_database_goes_on_where_it_was(tmp_path: Path) -> None:
     assert everything_in(tmp_path / "temporary") == []
 
 
+async def test_world_alone_keeps_its_keys_and_never_overwrites_settings(tmp_path: Path) -> None:
+    """With `--settings` there is no product; with `--data` the next run leads the same one to it."""
+    written = list[dict[str, str | None]]()
+    for name in ("first.env", "second.env"):
+        async with running(tmp_path, "--settings", name, "--data", "kept") as command:
+            assert command.world in command.invitation
+            written.append(dotenv_values(tmp_path / name))
+            async with httpx.AsyncClient(trust_env=False) as client:
+                assert (await client.get(command.world)).status_code == 200
+                with pytest.raises(httpx.ConnectError):
+                    await client.get(f"{command.product}/health")
+            assert written[-1]["APP_PUBLIC_BASE_URL"] == command.product
+            assert (await command.end())[0] == 0
+    first, second = written
+    assert {name for name in first if "SECRET" in name or "TOKEN" in name} > {"TOKEN_SECRET", "BOT_TOKEN"}
+    assert [name for name in first if ("SECRET" in name or "TOKEN" in name) and first[name] != second[name]] == []
+
+
 @pytest.mark.parametrize("option", ["--port", "--product-port"])
 async def test_port_that_is_taken_is_one_line_that_names_the_option(tmp_path: Path, option: str) -> None:
     """No traceback, exit code 2, nothing printed as if it ran."""
@@ -170,6 +189,8 @@ async def test_port_that_is_taken_is_one_line_that_names_the_option(tmp_path: Pa
     [
         (("--data", "file/below"), {}, "--data"),
         (("--data", "damaged"), {}, "sandbox-keys.json"),
+        (("--settings", "file"), {}, "file is there already: name another file by --settings"),
+        (("--settings", "file/below"), {}, "cannot be written"),
         ((), {"LOG_FORMAT": "xml"}, "LOG_FORMAT is malformed"),
         ((), {"PYTHONPATH": "without"}, "paywall[sandbox]"),
     ],
@@ -177,7 +198,7 @@ async def test_port_that_is_taken_is_one_line_that_names_the_option(tmp_path: Pa
 async def test_what_cannot_run_is_one_line(
     tmp_path: Path, options: tuple[str, ...], environ: dict[str, str], words: str
 ) -> None:
-    """A directory that is a file, damaged keys, a malformed setting, and a service installed without the sandbox."""
+    """A directory that is a file, damaged keys, a file that is there, a malformed setting, no sandbox installed."""
     (tmp_path / "file").touch()
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "sandbox-keys.json").write_text("{}")
