@@ -36,6 +36,7 @@ from paywall_core.effects import (
 from paywall_core.events import CheckoutCompleted, SubscriptionEnded
 from paywall_core.order import apply
 from paywall_core.testing.contract.samples import MONTHLY, NOW, add, invoice_paid, paid_event, place
+from tests.integration.upgrade.rule import retired_until
 
 from .samples import BROKEN
 
@@ -57,16 +58,26 @@ async def test_schema_goes_up_down_and_up_again(empty_database_url: str) -> None
 
 
 async def test_migrations_and_tables_in_the_code_agree(database_url: str) -> None:
-    """Autogenerate finds nothing to do."""
+    """Autogenerate finds nothing to do but to drop what is retired."""
+    retired = retired_until(head_revision())
 
     def differences(connection: Connection) -> list[object]:
-        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+        found = compare_metadata(MigrationContext.configure(connection), metadata)
+        return [one for one in found if dropped_by(one) not in retired]
 
     engine = create_async_engine(database_url)
     async with engine.connect() as connection:
         found = await connection.run_sync(differences)
     await engine.dispose()
     assert found == []
+
+
+def dropped_by(difference: Any) -> str | None:
+    """The column or table that autogenerate would drop; None: it would do something else."""
+    what = difference[0]
+    if what == "remove_column":
+        return f"{difference[2]}.{difference[3].name}"
+    return str(difference[1].name) if what == "remove_table" else None
 
 
 async def down(url: str, revision: str) -> None:
@@ -199,6 +210,12 @@ async def test_schema_made_by_migrations_is_the_one_in_the_code(empty_database_u
     await engine.dispose()
     made = await shape_of(url)
     made.pop("alembic_version")
+    for name in retired_until(head_revision()):  # still there for older code, and no longer in ours
+        table, _, column = name.partition(".")
+        if not column:
+            migrated.pop(table, None)
+            continue
+        migrated[table][0] = [one for one in migrated[table][0] if one[0] != column]
     assert migrated == made
 
 
