@@ -6,9 +6,12 @@ after would queue behind the one who waits. When a lock does not come, the step 
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -21,6 +24,7 @@ from adapters.db.engine import create_engine, for_writing
 from adapters.db.opening import parse_url
 from adapters.db.schema import schema_compatibility
 from adapters.db.schema_version import SCRIPTS, Schema, head_revision, revisions
+from adapters.db.statements import dialect_of
 
 _ADVISORY_LOCK: Final = 7_295_011  # any number, the same for all replicas
 _LOCK_TIMEOUT: Final = "300ms"  # as in `partitions.py`
@@ -75,9 +79,7 @@ async def migrate(url: str, revision: str = "head") -> Schema:
         if engine.dialect.name == "sqlite":
             async with for_writing(engine).begin() as connection:  # the write lock first: nobody moves what we look at
                 return await connection.run_sync(_migrate, revision)
-        # On a connection of its own: the steps have several transactions, and some statements may be in none.
-        async with engine.begin() as guard:
-            await guard.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _ADVISORY_LOCK})
+        async with _alone(parse_url(url)):
             return await _insist(engine, revision)
     finally:
         await engine.dispose()
@@ -102,6 +104,25 @@ async def schema_is_current(url: str) -> bool:
 
 def _is_missing_file(url: URL) -> bool:
     return url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
+
+
+@asynccontextmanager
+async def _alone(url: URL) -> AsyncIterator[None]:
+    """Nobody else migrates meanwhile.
+
+    On a connection of its own: the steps have several transactions, and some statements may be in none. Its transaction
+    is idle, and sees to it that it holds no snapshot (a statement without values, by the simple protocol): an index
+    that is built beside writers would wait for that one for ever.
+    """
+    _, arguments = dialect_of("postgresql").create_connect_args(url)
+    arguments.pop("prepared_statement_cache_size", None)
+    guard = await asyncpg.connect(**arguments)
+    try:
+        async with guard.transaction():
+            await guard.execute(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+            yield
+    finally:
+        await guard.close()
 
 
 async def _insist(engine: AsyncEngine, revision: str) -> Schema:
