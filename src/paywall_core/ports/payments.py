@@ -77,6 +77,8 @@ class ListedEvent(Struct, frozen=True, kw_only=True):
         event_id, event_type, occurred_at: the event, in the provider's words and by its clock.
         notification: what it means to us; None: it cannot be understood.
         error: why it cannot be understood; names the field, holds no value.
+        checkout: what we asked for, where the event tells of a checkout of ours that was completed and the provider
+            carries that back: an order that was lost is placed anew from it.
     """
 
     event_id: str
@@ -84,6 +86,7 @@ class ListedEvent(Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     notification: PaymentNotification | None = None
     error: str | None = None
+    checkout: CheckoutRequest | None = None
 
 
 @runtime_checkable
