@@ -41,6 +41,12 @@ async def command(here: Town, place: Path, *words: str) -> tuple[int, str]:
     return await Replica(words, environ, place).run()
 
 
+async def bar(here: Town, place: Path, customer: Customer) -> None:
+    """An operator takes their access away."""
+    code, said = await command(here, place, "orders", "revoke", customer.email, "--why", "sold it", "--yes")
+    assert code == 0, said
+
+
 async def heard(here: Town) -> None:
     """Until Stripe has a 200 for everything that it said."""
 
@@ -85,11 +91,12 @@ async def test_everyone_who_paid_gets_in_after_the_database_was_lost(  # noqa: P
     rng = random.Random(seed)  # noqa: S311  - a schedule
     backups = Backups(postgresql_directory, database_url.partition("@/")[2].partition("?")[0])
     before, midst, after = (people(rng, 100 * group, _EACH, seconds) for group, seconds in enumerate((0, 0.5, 0)))
-    late, returned, mover = (Customer.who_only_pays(300 + number) for number in range(3))
+    late, returned, mover, barred = (Customer.who_only_pays(300 + number) for number in range(4))
     unhurried = Customer.who_only_pays(400)
     async with town(database_url, tmp_path, WITHOUT_BOT) as here:
-        await live(here, [*before, late, returned, mover])
+        await live(here, [*before, late, returned, mover, barred])
         await _redeem(here, mover)
+        await _redeem(here, barred)
         shopping = asyncio.create_task(live(here, midst))
         began = datetime.now(UTC) - timedelta(minutes=1)  # Stripe's clock and ours may differ
         await backups.dump(tmp_path / "paywall.dump")
@@ -99,6 +106,8 @@ async def test_everyone_who_paid_gets_in_after_the_database_was_lost(  # noqa: P
         await _redeem(here, late)
         refund(here, returned)
         await Life(here, mover)._restore()
+        await bar(here, tmp_path, barred)
+        assert not await here.access(barred.user)
         await Life(here, unhurried).check_out()  # and stays on Stripe's page
         await heard(here)
         await asyncio.gather(*(member.stop() for member in here.members))
@@ -134,11 +143,15 @@ async def test_everyone_who_paid_gets_in_after_the_database_was_lost(  # noqa: P
         code, said = await command(here, tmp_path, "reconcile", "--json")
         assert (code, msgspec.json.decode(said)["placed"]) == (0, 1), said
 
-        everybody = [*before, *midst, *after, late, returned, mover, unhurried]
+        everybody = [*before, *midst, *after, late, returned, mover, barred, unhurried]
         verdict = await judge(here, everybody, interruptions=len(everybody))
         assert verdict.wrong == ()
         code, said = await command(here, tmp_path, "doctor", "--live")
         assert code == 0, said
+        # What an operator has done since the backup is forgotten, and to be done again.
+        assert await here.access(barred.user)
+        await bar(here, tmp_path, barred)
+        assert not await here.access(barred.user)
         # What stands of the mails since the backup comes again, each the very same; those before it do not.
         assert {tuple(copies_to(here, one)) for one in before if not is_refunded(here, one)} == {(1,)}
         assert {tuple(copies_to(here, one)) for one in after if not is_refunded(here, one)} == {(2,)}
