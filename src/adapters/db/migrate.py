@@ -97,11 +97,6 @@ async def schema_of(url: str) -> Schema:
         await engine.dispose()
 
 
-async def schema_is_current(url: str) -> bool:
-    """Whether the schema is this code's own. Changes nothing, as `schema_of`."""
-    return (await schema_of(url)).revision == head_revision()
-
-
 def _is_missing_file(url: URL) -> bool:
     return url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from adapters.db.partitions import keep_months
 from entrypoints.sandbox.trackers.trackers import TrackerKind
 from tests.integration.backup.dump import Backups
 from tests.integration.crashes.customers import Customer, Life, Way, activate, crowd, link_of, payments_of
 from tests.integration.crashes.oracle import judge
 from tests.integration.crashes.town import WITHOUT_BOT, Town, town
 from tests.integration.upgrade.replica import Replica
+from tests.integration.upgrade.test_roll_over import EVERYTHING
 
 _EACH = 8  # each kind of life is among eight
 
@@ -77,10 +79,20 @@ def copies_to(here: Town, customer: Customer) -> list[int]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("engine_name", ["postgresql"])
+@pytest.mark.parametrize(
+    "in_months",
+    [
+        pytest.param(False, id="plain"),
+        pytest.param(
+            True, id="in-months", marks=pytest.mark.skipif(not EVERYTHING, reason="only with PAYWALL_UPGRADE=all")
+        ),
+    ],
+)
 async def test_everyone_who_paid_gets_in_after_the_database_was_lost(  # noqa: PLR0915  - a story has its length
     *,
     database_url: str,
     engine_name: str,
+    in_months: bool,
     postgresql_directory: Path,
     tmp_path: Path,
     record_property: Callable[[str, object], None],
@@ -93,6 +105,8 @@ async def test_everyone_who_paid_gets_in_after_the_database_was_lost(  # noqa: P
     before, midst, after = (people(rng, 100 * group, _EACH, seconds) for group, seconds in enumerate((0, 0.5, 0)))
     late, returned, mover, barred = (Customer.who_only_pays(300 + number) for number in range(4))
     unhurried = Customer.who_only_pays(400)
+    if in_months:
+        await keep_months(database_url, now=datetime.now(UTC))
     async with town(database_url, tmp_path, WITHOUT_BOT) as here:
         await live(here, [*before, late, returned, mover, barred])
         await _redeem(here, mover)
@@ -114,14 +128,18 @@ async def test_everyone_who_paid_gets_in_after_the_database_was_lost(  # noqa: P
         await backups.lose()
 
         await backups.restore(tmp_path / "paywall.dump")
-        for member in here.members:
-            member.start()
-        await here.all_up()
+        code, said = await command(here, tmp_path, "migrate")
+        assert code == 0, said
         code, said = await command(here, tmp_path, "reconcile", "--since", f"{began:%Y-%m-%dT%H:%MZ}", "--json")
         assert code == 0, said
         brought_in = msgspec.json.decode(said)
         assert len(after) <= brought_in["placed"] <= len(after) + len(midst), said
         assert brought_in["unapplied"] == []
+        code, said = await command(here, tmp_path, "doctor", "--live")
+        assert code == 0, said
+        for member in here.members:
+            member.start()
+        await here.all_up()
 
         # Who was bound before the backup still is; who was bound since then is not, and has what it takes.
         for one in before:

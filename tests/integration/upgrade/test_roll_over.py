@@ -66,6 +66,8 @@ async def test_nobody_notices_an_upgrade(
         await here.through_the_proxy()
         async with load_on(here) as load:
             await load.more(_EACH)
+            code, said = await here.command("migrate", "--check", sources=new)
+            assert (code, f"processes of {head_revision()} stay ready meanwhile" in said) == (1, True), said
             code, said = await here.command("migrate", sources=new)
             assert (code, f"schema is current ({NEWEST})" in said) == (0, True), said
             assert [await here.is_ready(number) for number in (0, 1)] == [True, True]

@@ -13,7 +13,7 @@ from adapters.db import migrate as migrating
 from adapters.db.checkup import DatabaseCheckup
 from adapters.db.database import Database
 from adapters.db.engine import create_engine, for_writing
-from adapters.db.migrate import CannotMigrate, migrate, schema_of, standing
+from adapters.db.migrate import CannotMigrate, migrate, schema_of, serves_from, standing
 from adapters.db.opening import parse_url
 from adapters.db.schema_version import Schema, head_revision, revisions
 from adapters.db.statements import dialect_of
@@ -107,6 +107,10 @@ async def test_code_is_not_ready_on_an_older_schema(empty_database_url: str) -> 
         is_served, said = standing(await schema_of(empty_database_url))
         assert not is_served
         assert f"it is {revision}, and this version's is {HEAD}: run `paywall migrate`" in said
+        stays = revision >= serves_from(HEAD)
+        assert (
+            f"processes of {revision} stay ready meanwhile" in said if stays else "are not ready from then on" in said
+        )
     await migrate(empty_database_url)
     assert await is_ready(empty_database_url)
 
