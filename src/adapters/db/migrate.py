@@ -37,11 +37,12 @@ class CannotMigrate(Exception):  # noqa: N818  - named after the case
     """The schema is not changed any further; the text says why, for the operator."""
 
 
-def alembic_config(connection: Connection | None = None) -> Config:
-    """Alembic's configuration: where the scripts are, and the connection to work on."""
+def alembic_config(connection: Connection | None = None, *, each_by_itself: bool = True) -> Config:
+    """Alembic's configuration: where the scripts are, the connection, and whether each step is a transaction."""
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
     config.attributes["connection"] = connection
+    config.attributes["each_by_itself"] = each_by_itself
     return config
 
 
@@ -144,8 +145,9 @@ def _migrate(connection: Connection, revision: str) -> Schema:
         if before.serves(head_revision()) and revision == "head":
             return before
         raise CannotMigrate(not_served(before))
-    move = command.downgrade if revision == "base" else command.upgrade
-    move(alembic_config(connection), revision)
+    is_down = revision == "base"
+    move = command.downgrade if is_down else command.upgrade
+    move(alembic_config(connection, each_by_itself=not is_down), revision)
     return schema_on(connection)
 
 

@@ -25,8 +25,9 @@ connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
     target_metadata=metadata,
-    # Where a transaction is open already (SQLite), all steps are in it. Else each has its own: no lock outlives it.
-    transaction_per_migration=True,
+    # Where a transaction is open already (SQLite), all steps are in it. Else each has its own on the way up: no lock
+    # outlives it. On the way down, which is for those who know what they do, it is all of them or none.
+    transaction_per_migration=context.config.attributes["each_by_itself"],
     on_version_apply=_note,
 )
 with context.begin_transaction():
