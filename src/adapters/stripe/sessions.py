@@ -11,7 +11,7 @@ from paywall_core.errors import InvalidPayload
 from paywall_core.events import CheckoutCompleted, CheckoutExpired, CheckoutOpened, PaymentFailed, PaymentSucceeded
 from paywall_core.facts import Mode
 from paywall_core.money import Money
-from paywall_core.ports.payments import CheckoutRequest
+from paywall_core.ports.payments import CheckoutRequest, CompletedCheckout
 
 _MODES: Final[Mapping[str, Mode]] = {"payment": Mode.ONE_TIME, "subscription": Mode.SUBSCRIPTION}
 
@@ -63,8 +63,8 @@ def session_failed(session: StripeDocument, _at: datetime) -> Events:
     )
 
 
-def checkout_of_session(session: StripeDocument, *, success_page: str) -> CheckoutRequest | None:
-    """What we asked for when we opened this checkout, from what Stripe carries back: our id, and our own success page.
+def checkout_of_session(session: StripeDocument, *, success_page: str) -> CompletedCheckout | None:
+    """A checkout of ours, with what we asked for, from what Stripe carries back: our id, and our own success page.
 
     Both are written by the account alone. Several services may sell by one account: a session that does not lead back
     to `success_page` is none of ours, and one that nobody completed is nobody's purchase.
@@ -76,7 +76,7 @@ def checkout_of_session(session: StripeDocument, *, success_page: str) -> Checko
     order_id, mode, email = order_id_of(session), _MODES.get(str(session.get("mode"))), session.get("customer_email")
     if order_id is None or mode is None or not isinstance(email, str) or not {"plan", "locale"} <= kept.keys():
         return None
-    return CheckoutRequest(
+    asked_for = CheckoutRequest(
         order_id=order_id,
         plan=kept["plan"],
         mode=mode,
@@ -85,6 +85,7 @@ def checkout_of_session(session: StripeDocument, *, success_page: str) -> Checko
         clickid=kept.get("clickid", ""),
         telegram_chat_id=kept.get("telegram_chat_id"),
     )
+    return CompletedCheckout(session_id=text(session, "id"), asked=asked_for)
 
 
 def _payment_of_session(session: StripeDocument) -> str | None:

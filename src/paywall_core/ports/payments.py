@@ -70,6 +70,13 @@ class PaymentGateway(Protocol):
         ...
 
 
+class CompletedCheckout(Struct, frozen=True, kw_only=True):
+    """A checkout of ours that a customer has completed, with what we had asked for as the provider carries it back."""
+
+    session_id: str
+    asked: CheckoutRequest
+
+
 class ListedEvent(Struct, frozen=True, kw_only=True):
     """One event of the provider's own list.
 
@@ -77,8 +84,8 @@ class ListedEvent(Struct, frozen=True, kw_only=True):
         event_id, event_type, occurred_at: the event, in the provider's words and by its clock.
         notification: what it means to us; None: it cannot be understood.
         error: why it cannot be understood; names the field, holds no value.
-        checkout: what we asked for, where the event tells of a checkout of ours that was completed and the provider
-            carries that back: an order that was lost is placed anew from it.
+        checkout: of which it tells, where that is one of ours that was completed: an order that was lost is placed anew
+            from it.
     """
 
     event_id: str
@@ -86,7 +93,7 @@ class ListedEvent(Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     notification: PaymentNotification | None = None
     error: str | None = None
-    checkout: CheckoutRequest | None = None
+    checkout: CompletedCheckout | None = None
 
 
 @runtime_checkable

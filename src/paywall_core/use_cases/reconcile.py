@@ -206,8 +206,8 @@ class Reconcile:
             for event in batch:
                 if event.event_id not in known:
                     await self._bring_in(event, tally)
-                if event.checkout is not None and event.checkout.order_id in lost:
-                    await self._tell_anew(event, lost[event.checkout.order_id], tally)
+                if event.checkout is not None and event.checkout.asked.order_id in lost:
+                    await self._tell_anew(event, lost[event.checkout.asked.order_id], tally)
             tally.tell()
 
     async def _tell_anew(self, event: ListedEvent, refusal: RuleBroken | None, tally: _Tally) -> None:

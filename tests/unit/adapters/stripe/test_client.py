@@ -19,7 +19,7 @@ from paywall_core.errors import PaymentProviderUnavailable
 from paywall_core.events import CheckoutOpened, PaymentSucceeded
 from paywall_core.facts import Mode
 from paywall_core.money import Money
-from paywall_core.ports.payments import CheckoutRequest, Price
+from paywall_core.ports.payments import CheckoutRequest, CompletedCheckout, Price
 from tests.unit.adapters.stripe.fake_stripe import NOW, FakeStripe, SetClock
 
 ORDER = UUID(int=5)
@@ -120,7 +120,8 @@ async def test_what_was_asked_for_is_read_from_what_stripe_carries_back(
         "success_url": form["success_url"],
     }
     page = "https://pay.example.com/pay/success"
-    assert checkout_of_session(carried, success_page=page) == request
+    expected = CompletedCheckout(session_id="cs_1", asked=request)
+    assert checkout_of_session(carried, success_page=page) == expected
     changes: list[dict[str, object]] = [
         {"status": "open"},
         {"status": "expired"},

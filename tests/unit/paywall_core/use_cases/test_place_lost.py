@@ -8,7 +8,8 @@ from msgspec import structs
 from paywall_core.effects import SendAccessEmail
 from paywall_core.facts import Mode
 from paywall_core.lifecycle import State
-from paywall_core.ports.payments import CheckoutRequest, ListedEvent
+from paywall_core.ports.payments import CheckoutRequest, CompletedCheckout, ListedEvent
+from paywall_core.use_cases.reconcile import SESSION_AGE
 from paywall_core.use_cases.start_checkout import StartedCheckout
 
 from .world import COMMAND, World
@@ -19,7 +20,7 @@ async def paid_and_lost(world: World, number: int = 1, *, plan: str = COMMAND.pl
     started = await world.start(structs.replace(COMMAND, email=f"customer-{number}@example.com", telegram_chat_id="5"))
     said = structs.replace(world.paid(started, f"evt_{number}"), references=(started.session_id,))
     order = world.order(started.order_id)
-    checkout = CheckoutRequest(
+    asked = CheckoutRequest(
         order_id=order.id,
         plan=plan,
         mode=Mode.ONE_TIME,
@@ -33,7 +34,7 @@ async def paid_and_lost(world: World, number: int = 1, *, plan: str = COMMAND.pl
         event_type="checkout.session.completed",
         occurred_at=said.occurred_at,
         notification=said,
-        checkout=checkout,
+        checkout=CompletedCheckout(session_id=started.session_id, asked=asked),
     )
     world.ledger.events.append(listed)
     lose(world, started)
@@ -61,6 +62,22 @@ async def test_lost_order_is_placed_anew_and_what_was_paid_counts(world: World) 
     assert SendAccessEmail(order_id=order.id, token_version=1).key in {row.effect.key for row in world.store.outbox}
     assert (report.placed, report.unapplied, report.has_drifted) == (1, (), True)
     assert report.missing == {"checkout.session.completed": 1}
+
+
+async def test_run_that_dies_after_it_placed_an_order_loses_nobody(world: World) -> None:
+    """The event was known already, and nobody tells it anew; but the order knows its session, which is asked about."""
+    started = await paid_and_lost(world)
+    said = world.ledger.events[0].notification
+    assert said is not None
+    await world.record(said)
+    await world.place_lost(world.ledger.events)
+    assert world.state(started) is State.PENDING
+    world.clock.advance(SESSION_AGE + timedelta(seconds=1))
+    world.gateway.answers[started.session_id] = world.paid(started, None)
+    report = await world.reconcile()
+    assert (report.placed, report.asked) == (0, 1)
+    assert world.state(started) is State.TOKEN_ISSUED
+    assert world.store.tables.events["evt_1"].order_id == started.order_id
 
 
 async def test_again_places_nothing(world: World) -> None:
