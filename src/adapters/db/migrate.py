@@ -16,7 +16,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, inspect, select, text
+from sqlalchemy import URL, Connection, event, inspect, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -123,18 +123,23 @@ async def _alone(url: URL) -> AsyncIterator[None]:
 
 async def _insist(engine: AsyncEngine, revision: str) -> Schema:
     """On PostgreSQL: try until the locks come."""
+    event.listen(engine.sync_engine, "begin", _be_impatient)
     for attempt in range(_TRIES):
         if attempt:
             await asyncio.sleep(_PAUSE_SECONDS)
         try:
             async with engine.connect() as connection:
-                await connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT}'"))
-                await connection.commit()
                 return await connection.run_sync(_migrate, revision)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
                 raise
     raise CannotMigrate("somebody holds the tables (a dump, a long transaction); no step is half done: try again")
+
+
+def _be_impatient(connection: Connection) -> None:
+    """For this transaction alone: a pooler between us and the server hands the session on to others."""
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
 
 
 def _migrate(connection: Connection, revision: str) -> Schema:

@@ -20,6 +20,7 @@ _NAME_BYTES: Final = 63  # PostgreSQL cuts longer ones
 def create_index(name: str, table: str, columns: Sequence[str], *, where: str = "") -> None:
     """An index of a table that is in use; on SQLite, which has one writer anyway, a plain one.
 
+    On PostgreSQL it waits for transactions that are older than it, as long as they last, and keeps nobody waiting.
     A table in parts (`payment_events` in months) gets it part by part. What an interrupted run has left is done anew.
     """
     of = f"({', '.join(columns)})" + (f" WHERE {where}" if where else "")
@@ -29,9 +30,6 @@ def create_index(name: str, table: str, columns: Sequence[str], *, where: str = 
         return
     with op.get_context().autocommit_block():
         connection = op.get_bind()
-        limit = connection.execute(text("SHOW lock_timeout")).scalar_one()
-        # It waits for transactions that are older than it, as long as they last, and keeps nobody waiting meanwhile.
-        op.execute("SET lock_timeout = 0")
         if connection.execute(_IS_IN_PARTS, {"name": table}).scalar_one_or_none():
             op.execute(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY {table} {of}")  # valid once each part has one
             for part in connection.execute(_PARTS, {"name": table}).scalars().all():
@@ -40,7 +38,6 @@ def create_index(name: str, table: str, columns: Sequence[str], *, where: str = 
                 op.execute(f"ALTER INDEX {name} ATTACH PARTITION {of_part}")
         else:
             _beside_writers(connection, name, table, of)
-        op.execute(f"SET lock_timeout = '{limit}'")
 
 
 def _beside_writers(connection: Connection, name: str, table: str, of: str) -> None:
