@@ -20,6 +20,7 @@ from tests.integration.upgrade.replica import Replica
 from tests.product_process import free_origin
 
 _MOST: Final = 2_000
+_AT_ONCE: Final = 12  # customers: a machine that is slow has fewer of them in a minute, not a queue that grows
 _NO_PATIENCE: Final = WebhookTiming(retry_after_seconds=(1.0,) * 60, timeout_seconds=30)
 
 
@@ -66,12 +67,14 @@ class Load:
         self._town, self._gap_seconds = town, gap_seconds
         self._coming = iter(crowd(rng, _MOST, 0, bot=False))
         self._ending = asyncio.Event()
+        self._room = asyncio.Semaphore(_AT_ONCE)
 
     async def run(self) -> None:
         """Until `end`, and then until everybody's story is over."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._ask_the_gate())
             while not self._ending.is_set():
+                await self._room.acquire()
                 customer = next(self._coming)
                 self.customers.append(customer)
                 tasks.create_task(self._live(customer))
@@ -91,6 +94,7 @@ class Load:
     async def _live(self, customer: Customer) -> None:
         await Life(self._town, customer).live()
         self.done += 1
+        self._room.release()
 
     async def _ask_the_gate(self) -> None:
         for number in itertools.count():

@@ -5,11 +5,13 @@ version before bears: it names its columns, knows nothing of new ones, and leave
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 from alembic.script import Script, ScriptDirectory
+from sqlalchemy import Engine, event
 
 from adapters.db.migrate import alembic_config
 from adapters.db.schema_version import FIRST_THAT_SAYS
@@ -70,6 +72,21 @@ def _fault(statement: str, made: Collection[str], retired: Collection[str]) -> s
         name = dropped["table"] or f"{dropped['of']}.{dropped['column']}"
         return "" if name.lower() in retired else "code that is served still uses it"
     return "" if _HARMLESS.fullmatch(statement) else "not on the list of what an old version bears"
+
+
+@contextmanager
+def sent() -> Iterator[list[str]]:
+    """The statements that SQLAlchemy sends while the block runs."""
+    heard: list[str] = []
+
+    def hear(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        heard.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", hear)
+    try:
+        yield heard
+    finally:
+        event.remove(Engine, "before_cursor_execute", hear)
 
 
 def migrations() -> list[Script]:

@@ -1,30 +1,10 @@
 """Migrations say whom they serve, and do nothing that those would not bear."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import pytest
-from sqlalchemy import Engine, event
 
 from adapters.db.migrate import migrate, schema_of
 from adapters.db.schema_version import FIRST_THAT_SAYS, head_revision, revisions
-from tests.integration.upgrade.rule import faults, migrations, retired_until
-
-
-@contextmanager
-def sent() -> Iterator[list[str]]:
-    """The statements that SQLAlchemy sends while the block runs."""
-    heard: list[str] = []
-
-    def hear(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        heard.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", hear)
-    try:
-        yield heard
-    finally:
-        event.remove(Engine, "before_cursor_execute", hear)
+from tests.integration.upgrade.rule import faults, migrations, retired_until, sent
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql"])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import asyncpg
@@ -20,6 +21,8 @@ from adapters.db.statements import dialect_of
 from entrypoints.cli import main
 from paywall_core.ports.checkup import Verdict
 from tests.integration.db.test_checkup import WallClock
+from tests.integration.entrypoints.shop import ENVIRON
+from tests.integration.entrypoints.test_cli_processes import run
 
 HEAD: Final = head_revision()
 NEXT: Final = f"{int(HEAD) + 1:04}"
@@ -137,6 +140,20 @@ async def test_command_says_how_the_versions_stand(database_url: str, words: lis
     code, said = await run()
     assert code == 1
     assert f"it serves versions from schema {NEXT} on, and this one is of {HEAD}: run the newer one" in said
+
+
+@pytest.mark.parametrize("role", ["serve", "api", "worker"])
+async def test_process_on_a_schema_that_does_not_serve_it_ends_with_a_line(
+    database_url: str, tmp_path: Path, role: str
+) -> None:
+    """Exit code 2, as of every setting that is wrong; nothing is changed."""
+    await set_schema(database_url, AFTER_NEXT, NEXT)
+    given = {name: value for name, value in ENVIRON.items() if name != "BOT_TOKEN"}
+    code, _, err = await run(tmp_path, role, **{**given, "DATABASE_URL": database_url, "HTTP_PORT": "0"})
+    assert code == 2
+    assert err.strip().splitlines()[-1].startswith("paywall: DATABASE_URL")
+    assert (f"from schema {NEXT} on" in err) is (role == "serve")
+    assert (await schema_of(database_url)).revision == AFTER_NEXT
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql"])
