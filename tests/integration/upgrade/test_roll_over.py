@@ -23,7 +23,7 @@ from tests.integration.upgrade.place import Load, Place, place
 EVERYTHING: Final = os.environ.get("PAYWALL_UPGRADE") == "all"
 """Several hundred customers; without it, what fits into a run of all checks."""
 
-_EACH, _GAP_SECONDS = (60, 0.1) if EVERYTHING else (3, 0.4)
+_EACH, _GAP_SECONDS = (60, 0.1) if EVERYTHING else (2, 0.6)
 
 
 @asynccontextmanager
