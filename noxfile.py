@@ -16,6 +16,7 @@
     nox -s planted      how soon is each planted defect found?
     nox -s growth       what every statement reads beside a million orders
     nox -s crashes      real processes killed under load, by the hundred
+    nox -s upgrade      from one version to the next under load, for hundreds of customers
     nox -s hostile      many more hostile inputs
     nox -s fuzz         hostile inputs guided by coverage; `-- --seconds N`
     nox -s mutation     does a test fail for each small change of the core?
@@ -193,6 +194,13 @@ def crashes(session: nox.Session) -> None:
     """Real processes, databases and connections killed at random under load, for minutes. Not part of the checks."""
     session.env["PAYWALL_CRASHES"] = "all"
     _run(session, "pytest", "-n", "2", "tests/integration/crashes", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"])
+def upgrade(session: nox.Session) -> None:
+    """A roll-over under load, a careless one that must be noticed, and a restored backup. The checks do short ones."""
+    session.env["PAYWALL_UPGRADE"] = "all"
+    _run(session, "pytest", "tests/integration/upgrade", "tests/integration/backup", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["environment"])

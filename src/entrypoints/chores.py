@@ -116,7 +116,9 @@ def _tell_drift(found: Reconciliation) -> None:
     for one in found.unapplied:
         _log.error("reconcile.unapplied", subject=one.subject, event_type=one.event_type, reason=one.reason)
     if found.has_drifted:
-        _log.warning("reconcile.drifted", listed=found.listed, missing=found.missing, moves=found.moves)
+        _log.warning(
+            "reconcile.drifted", listed=found.listed, missing=found.missing, moves=found.moves, placed=found.placed
+        )
     else:
         _log.info("reconcile.done", listed=found.listed, asked=found.asked)
 

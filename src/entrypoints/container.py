@@ -30,6 +30,7 @@ from paywall_core.use_cases.forget_tracking import ForgetTracking
 from paywall_core.use_cases.hasten_deliveries import HastenDeliveries
 from paywall_core.use_cases.look_up_parked import LookUpParked
 from paywall_core.use_cases.operate_order import ReinstateAccess, ResendLink, RevokeAccess
+from paywall_core.use_cases.place_lost import PlaceLostOrders
 from paywall_core.use_cases.prepare_notices import NoticeChannels, Notices
 from paywall_core.use_cases.reconcile import Reconcile
 from paywall_core.use_cases.record_payment import RecordPayment
@@ -99,6 +100,7 @@ class Container(containers.DeclarativeContainer):
     access_status = providers.Singleton(GetAccessStatus, directory=directory, clock=clock)
     sweep_limits = providers.Singleton(parts.sweep_limits, settings)
     sweep_lapsed = providers.Singleton(SweepLapsed, unit_of_work=unit_of_work, clock=clock, limits=sweep_limits)
+    place_lost = providers.Singleton(PlaceLostOrders, unit_of_work=unit_of_work, plans=plans)
     reconcile = providers.Singleton(
         Reconcile,
         unit_of_work=unit_of_work,
@@ -107,6 +109,7 @@ class Container(containers.DeclarativeContainer):
         archive=database.provided.archive,
         directory=directory,
         record_payment=traces.provided.recording.call(record_payment, "reconcile"),
+        place_lost=place_lost,
         clock=clock,
     )
     look_up_parked = providers.Singleton(

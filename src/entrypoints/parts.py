@@ -134,7 +134,12 @@ def portal(settings: Settings, clock: Clock) -> StripeCustomerPortal:
 def ledger(settings: Settings, clock: Clock) -> StripeLedger:
     """Stripe's own record."""
     stripe = settings.stripe
-    return StripeLedger(api_key=stripe.secret_key, api_base=stripe.api_base, clock=clock)
+    return StripeLedger(
+        api_key=stripe.secret_key,
+        api_base=stripe.api_base,
+        public_base_url=settings.public_base_url,
+        clock=clock,
+    )
 
 
 def sweep_limits(settings: Settings) -> SweepLimits:

@@ -49,9 +49,12 @@ async def run_serve(settings: Settings, stop: Stop, ready: Ready = log_ready, *,
 
     `clock` is its time; None: the machine's.
     """
-    from adapters.db.migrate import migrate  # noqa: PLC0415  - the other roles do without Alembic
+    from adapters.db.migrate import CannotMigrate, migrate  # noqa: PLC0415  - the other roles do without Alembic
 
-    await migrate(settings.database_url)
+    try:
+        await migrate(settings.database_url)
+    except CannotMigrate as error:
+        raise SettingError(f"DATABASE_URL: {error}") from error
     async with AsyncExitStack() as stack:
         container = await stack.enter_async_context(opened(settings, clock))
         bot = None
@@ -113,6 +116,9 @@ def _app(container: Container, bot_webhook: ASGIApp | None = None, *, stop: Stop
 
 
 async def _require_schema(database: Database) -> None:
-    """Refuse to run on another schema than ours: `paywall migrate` first."""
+    """Refuse to run on a schema that does not serve this version: `paywall migrate` first."""
     if not await database.is_ready():
-        raise SettingError("DATABASE_URL names a database whose schema is not current: run `paywall migrate` first")
+        raise SettingError(
+            "DATABASE_URL names a database that does not answer, or whose schema does not serve this version: run "
+            "`paywall migrate` first, or see what it says"
+        )

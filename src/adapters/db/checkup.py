@@ -11,18 +11,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Row, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters.db.engine import create_engine, for_writing
-from adapters.db.migrate import alembic_config
+from adapters.db.migrate import not_served, schema_on
 from adapters.db.opening import parse_url
 from adapters.db.partitions import MONTHS_END
 from adapters.db.schema import metadata
-from adapters.db.schema_version import head_revision
+from adapters.db.schema_version import head_revision, revisions
 from paywall_core.ports.checkup import Checkup, Finding, Verdict
 from paywall_core.ports.clock import Clock
 
@@ -215,18 +213,20 @@ async def _write(engine: AsyncEngine) -> Finding:
 async def _schema(connection: AsyncConnection) -> Finding:
     """Which schema it is."""
     try:
-        current = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+        schema = await connection.run_sync(schema_on)
     except DBAPIError as error:
         return _finding(_SCHEMA, Verdict.FAILED, _what_went_wrong(error))
-    head = head_revision()
+    current, head = schema.revision, head_revision()
     if current == head:
         return _finding(_SCHEMA, Verdict.OK, f"current ({head})")
     if current is None:
         return _finding(_SCHEMA, Verdict.FAILED, "there is none: run `paywall migrate`")
-    if current in {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}:
+    if current in revisions():
         return _finding(_SCHEMA, Verdict.FAILED, f"it is {current}, and {head} is wanted: run `paywall migrate`")
-    detail = f"it is {current}, which this version of paywall does not know: a newer one has been here"
-    return _finding(_SCHEMA, Verdict.FAILED, detail)
+    if schema.serves(head):
+        detail = f"it is {current}, a newer paywall's, and serves this one ({head}) too: finish the roll-over"
+        return _finding(_SCHEMA, Verdict.WARNING, detail)
+    return _finding(_SCHEMA, Verdict.FAILED, not_served(schema))
 
 
 def _what_went_wrong(error: BaseException) -> str:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, column, select, table
+from sqlalchemy import Select, select
 
 from adapters.db.archive import SqlOrderArchive
 from adapters.db.bell import PostgresBell
@@ -14,7 +14,7 @@ from adapters.db.outbox_archive import SqlOutboxArchive
 from adapters.db.pool import DEFAULT_POOL_SIZE, Pool, PostgresPool, open_pool
 from adapters.db.rows import history_of_row
 from adapters.db.schema import order_history
-from adapters.db.schema_version import head_revision
+from adapters.db.schema_version import SCHEMA, Schema, head_revision
 from adapters.db.statements import Statement, among
 from adapters.db.unit_of_work import SqlUnitOfWork
 from adapters.db.watch import SqlInvariantWatch
@@ -33,7 +33,6 @@ def _histories(dialect: str) -> Select[Any]:
 
 
 _HISTORIES: Final = Statement(_histories)
-_REVISION: Final = Statement(select(column("version_num")).select_from(table("alembic_version")))
 
 
 class Database:
@@ -79,13 +78,15 @@ class Database:
         await (stop.wait() if self._bell is None else self._bell.listen(stop))
 
     async def is_ready(self) -> bool:
-        """Whether the database answers and its schema is the one this code was written for."""
+        """Whether the database answers and its schema serves this code: its own, or a newer one that says so."""
         try:
             async with asyncio.timeout(_READY_SECONDS), self.pool.reading() as connection:
-                row = await connection.first(_REVISION)
+                row = await connection.first(SCHEMA)
         except DATABASE_ERRORS:  # a timeout is an OSError
             return False
-        return row is not None and row.version_num == head_revision()
+        if row is None:
+            return False
+        return Schema(revision=row.version_num, serves_from=row.serves_from).serves(head_revision())
 
     async def recent_orders(self, limit: int) -> Sequence[tuple[Order, Sequence[HistoryEntry]]]:
         """The newest orders with their histories, for an operator's page."""

@@ -289,3 +289,10 @@ reconciliation = Table(
     Column("cursor_at", Moment()),
     Column("claimed_at", Moment()),
 )
+
+schema_compatibility = Table(
+    "schema_compatibility",
+    metadata,
+    Column("revision", String(32), primary_key=True),
+    Column("serves_from", String(32), nullable=False),  # the oldest version of the code that the revision serves
+)

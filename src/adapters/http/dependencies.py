@@ -27,7 +27,7 @@ class HttpDependencies:
     """Everything that the routes need.
 
     Attributes:
-        readiness: whether the database answers and its schema is current.
+        readiness: whether the database answers and its schema serves this version.
         internal_tokens: accepted values of `X-Internal-Token`, newest first.
         locales: the languages of the pages, and the one where nobody asks for any.
         public_base_url: where customers find the pages.

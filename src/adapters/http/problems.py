@@ -90,7 +90,9 @@ KINDS: Final = {
         "Nothing was charged. Please try again in a moment.",
         retry_after=True,
     ),
-    "not_ready": Kind(503, "The service is not ready", "The database does not answer, or its schema is not current."),
+    "not_ready": Kind(
+        503, "The service is not ready", "The database does not answer, or its schema does not serve this version."
+    ),
     "tracking_not_configured": Kind(503, "Tracking is not set up", "The operator has not configured this tracker."),
 }
 

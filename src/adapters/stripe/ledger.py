@@ -15,6 +15,7 @@ from msgspec import structs
 from stripe.params import EventListParams
 
 from adapters.stripe.connection import StripeConnection, answer, answer_or_none
+from adapters.stripe.sessions import checkout_of_session
 from adapters.stripe.shapes import id_of, moment
 from adapters.stripe.trace import Trace
 from adapters.stripe.translate import USED_EVENT_TYPES, notification_of
@@ -35,11 +36,21 @@ class StripeLedger(PaymentLedger):
     Args:
         api_key: secret or restricted key.
         api_base: another address than Stripe's own, or None.
+        public_base_url: where Stripe sends customers of ours back to: by that a checkout is known to be ours.
         clock: for how far back Stripe can be asked.
         timeout_seconds: for one attempt; there are up to three.
     """
 
-    def __init__(self, *, api_key: str, api_base: str | None, clock: Clock, timeout_seconds: float = 30) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        api_base: str | None,
+        public_base_url: str,
+        clock: Clock,
+        timeout_seconds: float = 30,
+    ) -> None:
+        self._success_page = f"{public_base_url}/pay/success"
         self._stripe = StripeConnection(api_key=api_key, api_base=api_base, timeout_seconds=timeout_seconds)
         self._clock = clock
 
@@ -52,7 +63,7 @@ class StripeLedger(PaymentLedger):
         while begin < until:
             end = min(begin + _WINDOW, until)
             for event in await self._window(begin, end):
-                yield _listed(event)
+                yield self._listed(event)
             begin = end
 
     async def trace(self, references: Sequence[str]) -> PaymentNotification | None:
@@ -91,6 +102,22 @@ class StripeLedger(PaymentLedger):
     async def close(self) -> None:
         """Close the connections; a later call opens new ones."""
         await self._stripe.close()
+
+    def _listed(self, event: Mapping[str, Any]) -> ListedEvent:
+        """One event in our words; one that cannot be read is told by its id."""
+        event_type = event.get("type")
+        listed = ListedEvent(
+            event_id=id_of(event) or "",
+            event_type=event_type if isinstance(event_type, str) else "",
+            occurred_at=_moment_of(event),
+        )
+        try:
+            said = notification_of(event, msgspec.json.encode(event))
+        except InvalidPayload as error:
+            return structs.replace(listed, error=error.reason)
+        is_session = listed.event_type.startswith("checkout.session.")
+        checkout = checkout_of_session(event["data"]["object"], success_page=self._success_page) if is_session else None
+        return structs.replace(listed, notification=said, checkout=checkout)
 
     async def _window(self, begin: datetime, end: datetime) -> Sequence[Mapping[str, Any]]:
         """One stretch of time, oldest first, whatever the type."""
@@ -132,17 +159,3 @@ def _moment_of(event: Mapping[str, Any]) -> datetime:
         return moment(event.get("created"), "created")
     except InvalidPayload:
         return datetime.fromtimestamp(0, UTC)
-
-
-def _listed(event: Mapping[str, Any]) -> ListedEvent:
-    """One event in our words; one that cannot be read is told by its id."""
-    event_type = event.get("type")
-    listed = ListedEvent(
-        event_id=id_of(event) or "",
-        event_type=event_type if isinstance(event_type, str) else "",
-        occurred_at=_moment_of(event),
-    )
-    try:
-        return structs.replace(listed, notification=notification_of(event, msgspec.json.encode(event)))
-    except InvalidPayload as error:
-        return structs.replace(listed, error=error.reason)

@@ -72,9 +72,11 @@ def _show(done: Reconciliation) -> None:
         listing.add(f"missing event {event_type}", str(number))
     if done.parked:
         listing.add("of these, waiting for their order", str(done.parked))
+    if done.placed:
+        listing.add("orders that this database had lost, placed anew", str(done.placed))
     for move, number in done.moves.items():
         listing.add(f"orders {move}", str(number))
-    if done.missing or done.moves:
+    if done.missing or done.moves or done.placed:
         listing.show()
     if done.unapplied:
         heading("Could not be brought in")

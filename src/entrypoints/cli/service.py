@@ -64,19 +64,26 @@ def bot() -> None:
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Change nothing; exit 1 when the schema is not current.")
+@click.option("--check", is_flag=True, help="Change nothing; exit 1 when the schema does not serve this version.")
 def migrate(*, check: bool) -> None:
-    """Bring the database's schema up to date."""
+    """Bring the database's schema up to date.
+
+    The service may run meanwhile: older versions go on as long as the new schema serves them, and it says from which
+    one on. A schema that is newer than this version and serves it is left as it is.
+    """
+    from adapters.db.migrate import CannotMigrate, schema_of, standing  # noqa: PLC0415  - as in `serve`
     from adapters.db.migrate import migrate as bring_up  # noqa: PLC0415  - as in `serve`
-    from adapters.db.migrate import schema_is_current  # noqa: PLC0415  - as in `serve`
 
     settings = settings_of(Role.MIGRATE)
     configure_logs(settings.log_format)
-    if not check:
-        asyncio.run(bring_up(settings.database_url))
-    current = asyncio.run(schema_is_current(settings.database_url))
-    click.echo("schema is current" if current else "schema is not current: run `paywall migrate`")
-    sys.exit(0 if current else 1)
+    work = schema_of if check else bring_up
+    try:
+        schema = asyncio.run(work(settings.database_url))
+    except CannotMigrate as error:
+        fail(error)
+    is_served, said = standing(schema)
+    click.echo(said)
+    sys.exit(0 if is_served else 1)
 
 
 @click.command("partition-events")

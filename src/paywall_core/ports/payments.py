@@ -70,6 +70,13 @@ class PaymentGateway(Protocol):
         ...
 
 
+class CompletedCheckout(Struct, frozen=True, kw_only=True):
+    """A checkout of ours that a customer has completed, with what we had asked for as the provider carries it back."""
+
+    session_id: str
+    asked: CheckoutRequest
+
+
 class ListedEvent(Struct, frozen=True, kw_only=True):
     """One event of the provider's own list.
 
@@ -77,6 +84,8 @@ class ListedEvent(Struct, frozen=True, kw_only=True):
         event_id, event_type, occurred_at: the event, in the provider's words and by its clock.
         notification: what it means to us; None: it cannot be understood.
         error: why it cannot be understood; names the field, holds no value.
+        checkout: of which it tells, where that is one of ours that was completed: an order that was lost is placed anew
+            from it.
     """
 
     event_id: str
@@ -84,6 +93,7 @@ class ListedEvent(Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     notification: PaymentNotification | None = None
     error: str | None = None
+    checkout: CompletedCheckout | None = None
 
 
 @runtime_checkable

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from paywall_core.errors import ConcurrentUpdate, Conflict, PaymentProviderUnavailable, RuleBroken
 from paywall_core.notification import PaymentNotification
@@ -14,6 +14,7 @@ from paywall_core.ports.directory import OrderDirectory
 from paywall_core.ports.operations import OrderArchive
 from paywall_core.ports.payments import ListedEvent, PaymentGateway, PaymentLedger
 from paywall_core.ports.unit_of_work import UnitOfWorkFactory
+from paywall_core.use_cases.place_lost import PlaceLostOrders
 from paywall_core.use_cases.record_payment import Record
 
 FIRST_LOOK_BACK: Final = timedelta(days=30)
@@ -51,6 +52,7 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
         listed: events in it that we use.
         missing: those that had never arrived and were brought in now, by type.
         parked: of these, those that wait for their order.
+        placed: orders that this database had lost and that were placed anew.
         asked: checkout sessions that were asked about.
         moves: what that changed: `pending -> token_issued`, by number.
         unapplied: what could not be brought in.
@@ -64,11 +66,12 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
     asked: int
     moves: dict[str, int]
     unapplied: tuple[Unapplied, ...] = ()
+    placed: int = 0
 
     @property
     def has_drifted(self) -> bool:
         """Whether anything was missing, or could not be brought in."""
-        return bool(self.missing or self.moves or self.unapplied)
+        return bool(self.missing or self.moves or self.unapplied or self.placed)
 
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -79,7 +82,7 @@ class _Tally:
     """Counts while a run goes on."""
 
     def __init__(self, progress: Progress | None) -> None:
-        self.listed = self.asked = self.parked = 0
+        self.listed = self.asked = self.parked = self.placed = 0
         self.missing: Counter[str] = Counter()
         self.moves: Counter[str] = Counter()
         self.unapplied: list[Unapplied] = []
@@ -112,6 +115,9 @@ class _Tally:
 class Reconcile:
     """Read the provider's event list from where the last run ended, ask about sessions that stay open, apply the rest.
 
+    An order that this database has lost (it was restored from a backup) is placed anew where the provider still tells
+    what we had asked for.
+
     Safe at any time and by several at once: each event is applied once, whoever brings it, and the cursor only moves
     over what was read to its end. What could not be applied holds the cursor, so that it is tried again.
 
@@ -128,6 +134,7 @@ class Reconcile:
         archive: OrderArchive,
         directory: OrderDirectory,
         record_payment: Record,
+        place_lost: PlaceLostOrders,
         clock: Clock,
     ) -> None:
         self._unit_of_work = unit_of_work
@@ -136,6 +143,7 @@ class Reconcile:
         self._archive = archive
         self._directory = directory
         self._record_payment = record_payment
+        self._place_lost = place_lost
         self._clock = clock
 
     async def __call__(self, *, since: datetime | None = None, progress: Progress | None = None) -> Reconciliation:
@@ -168,6 +176,7 @@ class Reconcile:
             asked=tally.asked,
             moves=dict(sorted(tally.moves.items())),
             unapplied=tuple(tally.unapplied),
+            placed=tally.placed,
         )
 
     async def scheduled(self, *, min_interval: timedelta) -> Reconciliation | None:
@@ -192,10 +201,22 @@ class Reconcile:
             tally.read(batch)
             async with self._unit_of_work() as uow:
                 known = await uow.payment_events.known([event.event_id for event in batch])
+            lost = await self._place_lost(batch)
+            tally.placed += list(lost.values()).count(None)
             for event in batch:
                 if event.event_id not in known:
                     await self._bring_in(event, tally)
+                if event.checkout is not None and event.checkout.asked.order_id in lost:
+                    await self._tell_anew(event, lost[event.checkout.asked.order_id], tally)
             tally.tell()
+
+    async def _tell_anew(self, event: ListedEvent, refusal: RuleBroken | None, tally: _Tally) -> None:
+        """Its order was missing. The event may have come before, and have been parked or set aside: now it is heard."""
+        if refusal is not None:
+            tally.failed(event.event_id, event.event_type, str(refusal), event.occurred_at)
+        elif event.notification is not None:
+            said = structs.replace(event.notification, event_id=None)
+            await self._record(said, event.event_id, tally, at=event.occurred_at)
 
     async def _bring_in(self, event: ListedEvent, tally: _Tally) -> None:
         if event.notification is None:

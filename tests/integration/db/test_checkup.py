@@ -103,7 +103,7 @@ async def test_schema_of_a_newer_program_is_found(sqlite_file: Path) -> None:
     connection.close()
     found = await examined(f"sqlite+aiosqlite:///{sqlite_file}")
     assert found["database schema"].verdict is FAILED
-    assert "it is f00d, which this version of paywall does not know" in found["database schema"].detail
+    assert "the schema is f00d, which this version of paywall does not know" in found["database schema"].detail
 
 
 async def test_missing_file_is_found_and_not_made(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import column, insert, text, update
 
 from adapters.db.conflicts import is_conflict
 from adapters.db.database import Database
-from adapters.db.migrate import migrate, schema_is_current
+from adapters.db.migrate import migrate, schema_of
 from adapters.db.schema import order_history, orders
 from adapters.db.statements import Statement
 from paywall_core.effects import Effect, LookUpEvent, ReportSale, SendAccessEmail
@@ -42,7 +42,7 @@ async def test_malformed_url_is_refused_without_telling_it(url: str) -> None:
     with pytest.raises(ValueError, match="database") as refused:
         Database(url)
     assert "s3cret" not in str(refused.value)
-    for call in (migrate, schema_is_current):
+    for call in (migrate, schema_of):
         with pytest.raises(ValueError, match="database") as refused:
             await call(url)
         assert "s3cret" not in str(refused.value)
@@ -78,7 +78,7 @@ async def test_database_that_is_away_is_not_ready(
 
 def test_asking_for_the_schema_makes_no_file(tmp_path: Path) -> None:
     """A check changes nothing."""
-    assert not asyncio.run(schema_is_current(f"sqlite+aiosqlite:///{tmp_path / 'paywall.db'}"))
+    assert asyncio.run(schema_of(f"sqlite+aiosqlite:///{tmp_path / 'paywall.db'}")).revision is None
     assert list(tmp_path.iterdir()) == []
 
 

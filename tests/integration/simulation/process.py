@@ -33,6 +33,7 @@ from paywall_core.use_cases.deliveries import Channels, Deliveries
 from paywall_core.use_cases.hasten_deliveries import HastenDeliveries
 from paywall_core.use_cases.look_up_parked import LookUpParked
 from paywall_core.use_cases.operate_order import ReinstateAccess, ResendLink, RevokeAccess
+from paywall_core.use_cases.place_lost import PlaceLostOrders
 from paywall_core.use_cases.prepare_notices import NoticeChannels, Notices
 from paywall_core.use_cases.reconcile import Reconcile
 from paywall_core.use_cases.record_payment import RecordedPayment, RecordPayment
@@ -164,6 +165,7 @@ class Process:
             archive=database.archive,
             directory=directory,
             record_payment=record,
+            place_lost=PlaceLostOrders(unit_of_work=unit_of_work, plans=plans),
         )
         self.request_restore = RequestRestore(**common, randomness=randomness)
         self.confirm_restore = ConfirmRestore(**common, codes=CODES, links=LINKS)

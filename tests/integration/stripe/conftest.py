@@ -67,6 +67,8 @@ async def buy(timed_stripe: StripeSandbox, time: FakeClock) -> AsyncIterator[Buy
 @pytest.fixture
 async def ledger(timed_stripe: StripeSandbox, time: FakeClock) -> AsyncIterator[StripeLedger]:
     """Ours, asking the sandbox's Stripe."""
-    ledger = StripeLedger(api_key=KEY, api_base=f"{timed_stripe.origin}/stripe", clock=time)
+    ledger = StripeLedger(
+        api_key=KEY, public_base_url="https://pay.example.com", api_base=f"{timed_stripe.origin}/stripe", clock=time
+    )
     yield ledger
     await ledger.close()

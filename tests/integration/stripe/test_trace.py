@@ -115,7 +115,9 @@ async def test_what_stripe_does_not_know_leads_nowhere_and_is_no_error(ledger: S
 
 async def test_address_that_is_not_stripes_is_an_error(timed_stripe: StripeSandbox, time: FakeClock) -> None:
     """Its 404 says nothing of an object: parked events must not be given up for a wrong setting."""
-    ledger = StripeLedger(api_key=KEY, api_base=f"{timed_stripe.origin}/elsewhere", clock=time)
+    ledger = StripeLedger(
+        api_key=KEY, public_base_url="https://pay.example.com", api_base=f"{timed_stripe.origin}/elsewhere", clock=time
+    )
     with pytest.raises(PaymentProviderUnavailable):
         await ledger.trace(["re_1"])
     await ledger.close()

@@ -5,6 +5,11 @@ import sqlalchemy as sa
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
+branch_labels = None
+depends_on = None
+
+# The oldest version of the code that may run on this schema: as the revision before has it, if this one only adds.
+serves_from = ${repr(down_revision)}
 
 
 def upgrade() -> None:

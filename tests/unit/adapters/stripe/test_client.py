@@ -14,11 +14,12 @@ import structlog
 from msgspec import structs
 
 from adapters.stripe.client import StripePaymentGateway
+from adapters.stripe.sessions import checkout_of_session
 from paywall_core.errors import PaymentProviderUnavailable
 from paywall_core.events import CheckoutOpened, PaymentSucceeded
 from paywall_core.facts import Mode
 from paywall_core.money import Money
-from paywall_core.ports.payments import CheckoutRequest, Price
+from paywall_core.ports.payments import CheckoutRequest, CompletedCheckout, Price
 from tests.unit.adapters.stripe.fake_stripe import NOW, FakeStripe, SetClock
 
 ORDER = UUID(int=5)
@@ -92,6 +93,50 @@ async def test_way_back_keeps_what_the_customer_came_with(fake: FakeStripe, gate
     kept = "plan=one_time_basic&clickid=%7BCHECKOUT_SESSION_ID%7D%26plan%3Dx&telegram_chat_id=-42&locale=ru"
     assert form["success_url"] == f"https://pay.example.com/pay/success?session_id={{CHECKOUT_SESSION_ID}}&{kept}"
     assert form["cancel_url"] == f"https://pay.example.com/pay/cancel?{kept}"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"mode": Mode.SUBSCRIPTION, "plan": "sub_monthly", "locale": "en"},
+        {"clickid": "{CHECKOUT_SESSION_ID}&plan=x?#+ %", "telegram_chat_id": "-42", "locale": "ru"},
+    ],
+)
+async def test_what_was_asked_for_is_read_from_what_stripe_carries_back(
+    fake: FakeStripe, gateway: StripePaymentGateway, asked: dict[str, Any]
+) -> None:
+    """Whole: a database that lost the order places it anew from this."""
+    fake.answers(session())
+    request = structs.replace(wish(), **asked)
+    await gateway.open_checkout(request)
+    ((_, _, form),) = fake.requests
+    carried = {
+        "id": "cs_1",
+        "status": "complete",
+        "mode": form["mode"],
+        "customer_email": form["customer_email"],
+        "metadata": {"order_id": form["metadata[order_id]"]},
+        "success_url": form["success_url"],
+    }
+    page = "https://pay.example.com/pay/success"
+    expected = CompletedCheckout(session_id="cs_1", asked=request)
+    assert checkout_of_session(carried, success_page=page) == expected
+    changes: list[dict[str, object]] = [
+        {"status": "open"},
+        {"status": "expired"},
+        {"metadata": {}},
+        {"metadata": {"order_id": "of another shop"}},
+        {"mode": "setup"},
+        {"customer_email": None},
+        {"success_url": None},
+        {"success_url": page},
+        {"success_url": f"{page}?plan=one_time_basic"},
+        {"success_url": form["success_url"].replace("pay.example.com", "pay.example.com.evil.example")},
+        {"success_url": form["success_url"].replace("https", "http")},
+    ]
+    for changed in changes:
+        assert checkout_of_session({**carried, **changed}, success_page=page) is None
 
 
 async def test_subscription_carries_the_order_too(fake: FakeStripe, gateway: StripePaymentGateway) -> None:

@@ -19,7 +19,12 @@ DAY = timedelta(days=1)
 @pytest.fixture
 async def ledger(fake: FakeStripe, clock: SetClock) -> AsyncIterator[StripeLedger]:
     """Ours."""
-    ledger = StripeLedger(api_key="sk_test_1", api_base=f"http://127.0.0.1:{fake.port}", clock=clock)
+    ledger = StripeLedger(
+        api_key="sk_test_1",
+        public_base_url="https://pay.example.com",
+        api_base=f"http://127.0.0.1:{fake.port}",
+        clock=clock,
+    )
     yield ledger
     await ledger.close()
 

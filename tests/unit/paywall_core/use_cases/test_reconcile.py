@@ -267,6 +267,7 @@ async def test_lost_race_is_run_again_and_a_lasting_one_is_reported(world: World
         archive=world.store.archive,
         directory=world.store.directory,
         record_payment=door,
+        place_lost=world.place_lost,
         clock=world.clock,
     )
     door.losses = 3

@@ -68,6 +68,7 @@ async def test_event_that_always_loses_the_race_is_named_and_comes_again(world: 
         gateway=world.gateway,
         archive=world.store.archive,
         directory=world.store.directory,
+        place_lost=world.place_lost,
         record_payment=Contended(unit_of_work=world.store.unit_of_work, clock=world.clock),
         clock=world.clock,
     )

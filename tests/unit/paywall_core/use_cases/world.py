@@ -46,6 +46,7 @@ from paywall_core.use_cases.forget_challenges import ForgetChallenges
 from paywall_core.use_cases.forget_tracking import ForgetTracking
 from paywall_core.use_cases.look_up_parked import LookUpParked
 from paywall_core.use_cases.operate_order import ReinstateAccess, ResendLink, RevokeAccess
+from paywall_core.use_cases.place_lost import PlaceLostOrders
 from paywall_core.use_cases.prepare_notices import NoticeChannels, Notices
 from paywall_core.use_cases.reconcile import Reconcile
 from paywall_core.use_cases.record_payment import RecordedPayment, RecordPayment
@@ -132,6 +133,7 @@ class World:
         self.look_up = LookUpParked(
             unit_of_work=unit_of_work, ledger=self.ledger, record_payment=self.record, clock=self.clock
         )
+        self.place_lost = PlaceLostOrders(unit_of_work=unit_of_work, plans=plans)
         self.reconcile = Reconcile(
             unit_of_work=unit_of_work,
             ledger=self.ledger,
@@ -139,6 +141,7 @@ class World:
             archive=self.store.archive,
             directory=self.store.directory,
             record_payment=self.record,
+            place_lost=self.place_lost,
             clock=self.clock,
         )
         self.revoke = RevokeAccess(unit_of_work=unit_of_work, clock=self.clock)

@@ -1,0 +1,1 @@
+"""A new version is rolled out beside the old one, on one database, under load."""
