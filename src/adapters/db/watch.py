@@ -125,10 +125,10 @@ def _dead() -> Select[Any]:
     return found.group_by(dead.c.lane)
 
 
-def _parked() -> Select[Any]:
+def _parked() -> Select[int, Any]:
     since = payment_events.c.waiting_since
     parked = select(since).where(WAITING).order_by(since).limit(MOST_COUNTED).subquery()
-    found: Select[Any] = select(func.count().label("found"), func.min(parked.c.waiting_since).label("since"))
+    found = select(func.count().label("found"), func.min(parked.c.waiting_since).label("since"))
     return found.select_from(parked)
 
 
