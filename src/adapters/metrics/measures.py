@@ -59,10 +59,18 @@ class Measures:
             ("chore",),
         )
 
+        self.updates = Histogram(
+            "paywall_bot_update_duration_seconds",
+            "Time that an update of Telegram's took, by how it ended",
+            ("outcome",),
+            bounds=DELIVERY_SECONDS,
+            known=[("handled",), ("failed",)],
+        )
+
     @property
     def families(self) -> tuple[Family, ...]:
         """All of them."""
-        return (self.requests, self.webhooks, self.webhook_age, self.funnel, self.deliveries, self.chores)
+        return (self.requests, self.webhooks, self.webhook_age, self.funnel, self.deliveries, self.chores, self.updates)
 
     def changed(self, changes: Sequence[Change]) -> None:
         """Orders were changed, and it is durable."""
