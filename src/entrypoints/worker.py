@@ -82,6 +82,7 @@ class Worker:
             tasks.create_task(self._deliver_forever(stop))
             tasks.create_task(self._listen(stop))
             for chore in self._chores:
+                self._measures.chores.set(0, chore.name)  # not yet: who never ends well must show, too
                 tasks.create_task(chore.run(stop, self._ended_well))
 
     def _ended_well(self, chore: str) -> None:

@@ -111,6 +111,7 @@ def create_app(dependencies: HttpDependencies, *, bot_webhook: ASGIApp | None = 
         debug=False,
     )
     app.timed = dependencies.measures.requests
+    dependencies.measures.routes[:] = sorted({route.path_format for route in app.routes})
     app.fast_lane = FastLane(dependencies, status=limiter.group("status", dependencies.rate_limits.status))
     return app
 

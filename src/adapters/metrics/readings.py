@@ -36,7 +36,7 @@ def backlog_read(backlog: Backlog, now: datetime) -> Sequence[Family]:
     parked_age.set(_seconds(backlog.parked_since, now))
     reconciled = Gauge(
         "paywall_reconciled_until_timestamp_seconds",
-        "Until when the payment provider's own event list was read; not there before the first time",
+        "The newest event of the payment provider's own list that was read; not there before the first",
     )
     if backlog.reconciled_until is not None:
         reconciled.set(backlog.reconciled_until.timestamp())

@@ -47,7 +47,11 @@ def evaluate(expression: Expression, scrapes: Scrapes, at: float) -> Value:
     """
     match expression:
         case Selector(seconds=None):
-            return {labels: value for labels, value in scrapes.instant(at).items() if expression.takes(labels)}
+            return {
+                labels: value
+                for labels, value in scrapes.instant(expression.name, at).items()
+                if expression.takes(labels)
+            }
         case Aggregate():
             return _aggregated(expression, _vector(evaluate(expression.of, scrapes, at)))
         case Call():
@@ -101,7 +105,7 @@ def _increase(arguments: Sequence[Expression], scrapes: Scrapes, at: float) -> V
     if not isinstance(argument, Selector) or argument.seconds is None:
         raise NotKnown("rate and increase want a selector over a window")
     found: Vector = {}
-    for labels, points in scrapes.window(at, argument.seconds).items():
+    for labels, points in scrapes.window(argument.name, at, argument.seconds).items():
         if argument.takes(labels) and len(points) > 1:
             found[_nameless(labels)] = _risen(points, at, argument.seconds)
     return found

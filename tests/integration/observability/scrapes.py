@@ -1,5 +1,6 @@
 """What Prometheus remembers: the pages of each target, by the time at which they were taken."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias
 
@@ -18,38 +19,44 @@ class Scrapes:
     """The pages of all targets; a page that could not be had counts as one on which nothing is."""
 
     def __init__(self) -> None:
-        self._pages: dict[str, list[tuple[float, dict[Labels, float]]]] = {}
+        self._pages: dict[str, list[tuple[float, dict[str, dict[Labels, float]]]]] = {}
 
     def add(self, at: float, page: str | None, *, instance: str = "paywall:8000", job: str = "paywall") -> None:
         """A page was taken at a time in seconds; None: the target did not answer."""
         target = {"instance": instance, "job": job}
-        taken = {frozenset({NAME: "up", **target}.items()): float(page is not None)}
+        taken = {"up": {frozenset({NAME: "up", **target}.items()): float(page is not None)}}
         for family in text_string_to_metric_families(page or ""):
             for sample in family.samples:
-                taken[frozenset({NAME: sample.name, **target, **sample.labels}.items())] = sample.value
+                labels = frozenset({NAME: sample.name, **target, **sample.labels}.items())
+                taken.setdefault(sample.name, {})[labels] = sample.value
         self._pages.setdefault(instance, []).append((at, taken))
 
-    def instant(self, at: float) -> Mapping[Labels, float]:
-        """Each series as it is at a time; one that is not on its target's newest page is not there."""
+    def instant(self, name: str, at: float) -> Mapping[Labels, float]:
+        """Each series of a name as it is at a time; one that is not on its target's newest page is not there."""
         found: dict[Labels, float] = {}
         for pages in self._pages.values():
-            known = [(when, taken) for when, taken in pages if at - LOOKBACK < when <= at]
-            if known:
-                found |= known[-1][1]
+            known = pages[bisect_right(pages, at, key=_when) - 1 :][:1]
+            if known and at - LOOKBACK < known[0][0] <= at:
+                found |= known[0][1].get(name, {})
         return found
 
-    def window(self, at: float, seconds: float) -> Mapping[Labels, list[tuple[float, float]]]:
-        """Each series' times and values in the time before."""
+    def window(self, name: str, at: float, seconds: float) -> Mapping[Labels, list[tuple[float, float]]]:
+        """Times and values of each series of a name in the time before."""
         found: dict[Labels, list[tuple[float, float]]] = {}
         for pages in self._pages.values():
-            for when, taken in pages:
-                if at - seconds < when <= at:
-                    for labels, value in taken.items():
-                        found.setdefault(labels, []).append((when, value))
+            first, end = bisect_right(pages, at - seconds, key=_when), bisect_right(pages, at, key=_when)
+            for when, taken in pages[first:end]:
+                for labels, value in taken.get(name, {}).items():
+                    found.setdefault(labels, []).append((when, value))
         return found
 
     def names(self) -> Iterator[Labels]:
         """Every series that ever was."""
         for pages in self._pages.values():
             for _, taken in pages:
-                yield from taken
+                for series in taken.values():
+                    yield from series
+
+
+def _when(page: tuple[float, object]) -> float:
+    return page[0]
