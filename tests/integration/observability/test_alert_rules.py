@@ -3,75 +3,25 @@
 import re
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from sqlalchemy import text
 
 from adapters.db.database import Database
-from entrypoints.sandbox.stripe.sandbox import StripeSandbox
 from paywall_core.errors import DeliveryFailed
 from paywall_core.operator import Operator
 from paywall_core.ports.operations import INVARIANTS, OutboxQuery
 from paywall_core.ports.unit_of_work import DeliveryStatus
-from paywall_core.testing import FakeClock
 from tests.integration.http.rows.service import METRICS
 from tests.integration.http.service import INTERNAL, running
 from tests.integration.http.test_every_call import Away
-from tests.integration.lives.world import _INTERNAL, BEGIN, Started, World, product_running, stripe_running
 
 from .expressions import NotKnown, parse, selectors
-from .watching import OBSERVABILITY, Prometheus, rules, working
+from .town import Town
+from .watching import OBSERVABILITY, Prometheus, rules
 
 PROMTOOL: Final = shutil.which("promtool")
-
-
-class Town:
-    """The product, its Stripe, and Prometheus beside them."""
-
-    def __init__(self, database_url: str, stripe: StripeSandbox, clock: FakeClock) -> None:
-        self._database_url = database_url
-        self.stripe = stripe
-        self.clock = clock
-        self.prometheus = Prometheus(clock, token=_INTERNAL)
-        self._buyers = 0
-
-    @asynccontextmanager
-    async def product(self, *, works: bool = True, **settings: str) -> AsyncIterator[World]:
-        """The product runs, and is scraped."""
-        async with AsyncExitStack() as stack:
-            world = await stack.enter_async_context(
-                product_running(self._database_url, self.stripe, self.clock, **settings)
-            )
-            self.prometheus.targets["paywall:8000"] = world.client
-            if works:
-                await stack.enter_async_context(working(self.prometheus, world.container))
-            yield world
-
-    async def order(self, world: World) -> tuple[Started, list[dict[str, Any]]]:
-        """Somebody pays; Stripe's events about it, which have not come yet."""
-        self._buyers += 1
-        known = {event["id"] for event in self.stripe.engine.world.all("event")}
-        started = await world.checkout("one_time", f"{self._buyers}@mail.example", chat=str(self._buyers))
-        self.stripe.engine.pay(started.session_id)
-        return started, [event for event in self.stripe.engine.world.all("event") if event["id"] not in known]
-
-    async def buy(self, world: World) -> Started:
-        """Somebody pays, and Stripe's events come at once."""
-        started, events = await self.order(world)
-        for event in events:
-            await world.webhook(event)
-        return started
-
-
-@pytest.fixture
-async def town(database_url: str) -> AsyncIterator[Town]:
-    """Nobody has bought anything yet."""
-    clock = FakeClock(BEGIN)
-    async with stripe_running(clock) as stripe:
-        yield Town(database_url, stripe, clock)
 
 
 def test_each_invariant_has_its_rule_and_each_rule_its_command() -> None:
