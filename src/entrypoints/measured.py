@@ -24,7 +24,7 @@ async def measured(container: Container) -> AsyncIterator[None]:
     from adapters.metrics.endpoint import MetricsEndpoint  # noqa: PLC0415  - whom nobody looks at does not load it
 
     host, port = settings.metrics_address
-    endpoint = MetricsEndpoint(container.measures().families, one_of(settings.internal_tokens))
+    endpoint = MetricsEndpoint(container.measures(), one_of(settings.internal_tokens))
     async with serving(endpoint, host=host, port=port) as origin:
         log_ready(f"metrics on {origin}")
         yield

@@ -1,24 +1,24 @@
 """`GET /metrics` for processes that have no HTTP of their own: an ASGI application, and nothing but that page."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from adapters.metrics.exposition import CONTENT_TYPE, exposition
-from adapters.metrics.instruments import Family
+from adapters.metrics.measures import Measures
 
 _PATH = "/metrics"
 
 
 class MetricsEndpoint:
-    """Shows a process's families to whoever knows the token, sent as `Authorization: Bearer`.
+    """Shows a process's numbers to whoever knows the token, sent as `Authorization: Bearer`.
 
     Args:
-        families: what is shown.
+        measures: what is shown.
         is_known: whether a token is one of those that may look.
     """
 
-    def __init__(self, families: Iterable[Family], is_known: Callable[[bytes], bool]) -> None:
-        self._families = tuple(families)
+    def __init__(self, measures: Measures, is_known: Callable[[bytes], bool]) -> None:
+        self._measures = measures
         self._is_known = is_known
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -49,4 +49,4 @@ class MetricsEndpoint:
         scheme, _, token = sent.partition(b" ")
         if scheme.lower() != b"bearer" or not self._is_known(token.strip()):
             return 401, b"send the internal token as Authorization: Bearer\n"
-        return 200, exposition(self._families)
+        return 200, exposition(self._measures.families)

@@ -24,6 +24,7 @@ class Measures:
     """
 
     def __init__(self, plans: Iterable[str] = ()) -> None:
+        sold = tuple(plans)
         self.requests = Histogram(
             "paywall_http_request_duration_seconds",
             "Time from a request's arrival to the end of its answer",
@@ -48,7 +49,7 @@ class Measures:
             "paywall_funnel_steps",
             "Steps that orders took on the way in",
             ("step", "plan"),
-            known=[(step, plan) for step in Milestone for plan in plans],
+            known=[(step, plan) for step in Milestone for plan in sold],
         )
         self.deliveries = Histogram(
             "paywall_delivery_duration_seconds",
