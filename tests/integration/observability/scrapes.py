@@ -31,6 +31,13 @@ class Scrapes:
                 taken.setdefault(sample.name, {})[labels] = sample.value
         self._pages.setdefault(instance, []).append((at, taken))
 
+    def put(self, at: float, series: Mapping[Labels, float], *, instance: str) -> None:
+        """A page as somebody else has read it, all of its labels on it."""
+        taken: dict[str, dict[Labels, float]] = {}
+        for labels, value in series.items():
+            taken.setdefault(dict(labels)[NAME], {})[labels] = value
+        self._pages.setdefault(instance, []).append((at, taken))
+
     def instant(self, name: str, at: float) -> Mapping[Labels, float]:
         """Each series of a name as it is at a time; one that is not on its target's newest page is not there."""
         found: dict[Labels, float] = {}
