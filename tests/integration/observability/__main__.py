@@ -1,7 +1,7 @@
 """Two APIs, a worker, customers, and Prometheus itself for some minutes: `nox -s dashboard`.
 
 Two things come of it. Every expression of the rules and of the dashboard is judged by Prometheus and by the small
-PromQL of the tests over the same samples, at many moments: they must say the same. And the dashboard is drawn, as it was.
+PromQL of the tests over the same samples, at many moments: they must say the same. And the dashboard is drawn.
 
 On the way the worker is stopped for a while, and Stripe signs by a secret that nobody here knows.
 """
