@@ -8,7 +8,7 @@ A vector is a mapping from labels to values, as Prometheus has it. Functions are
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Final, TypeAlias
 
 from .expressions import Aggregate, Binary, Call, Expression, NotKnown, Selector
@@ -142,7 +142,12 @@ def _quantile(arguments: Sequence[Expression], scrapes: Scrapes, at: float) -> V
         known = dict(_nameless(labels))
         end = float(known.pop("le"))
         histograms.setdefault(frozenset(known.items()), []).append((end, value))
-    return {labels: _within(share, sorted(buckets)) for labels, buckets in histograms.items()}
+    return {labels: _within(share, _rising(sorted(buckets))) for labels, buckets in histograms.items()}
+
+
+def _rising(buckets: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """Each bucket holds those below it, though its own rate was drawn out by less."""
+    return list(zip((end for end, _ in buckets), accumulate((count for _, count in buckets), max), strict=True))
 
 
 def _within(share: float, buckets: Sequence[tuple[float, float]]) -> float:

@@ -57,6 +57,11 @@ class Scrapes:
                     found.setdefault(labels, []).append((when, value))
         return found
 
+    def times(self) -> Iterator[float]:
+        """When a page was taken, of each of them."""
+        for pages in self._pages.values():
+            yield from (when for when, _ in pages)
+
     def names(self) -> Iterator[Labels]:
         """Every series that ever was."""
         for pages in self._pages.values():

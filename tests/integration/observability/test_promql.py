@@ -97,6 +97,7 @@ def test_target_that_does_not_answer_is_not_up_and_has_nothing(scrapes: Scrapes)
         ((4, 8, 8, 8), "0.25", 0.5),
         ((0, 0, 0, 9), "0.9", 4.0),
         ((0, 0, 8, 8), "1", 4.0),
+        ((0, 8, 6, 8), "1", 2.0),
     ],
 )
 def test_quantile_lies_on_a_straight_line_in_its_bucket(counts: tuple[int, ...], share: str, value: float) -> None:
