@@ -15,20 +15,24 @@ from matplotlib import pyplot as plt
 Lines: TypeAlias = Mapping[str, Sequence[tuple[float, float]]]
 """The points (seconds, value) of each line of a panel, by what it is called."""
 
+Troubles: TypeAlias = Mapping[str, tuple[float, float]]
+"""What was wrong, and from when to when, in seconds."""
+
 _COLOURS: Final = (
     "#2f6f4f", "#4a6fa5", "#c9a227", "#9a4f50", "#6b4e8a", "#3a9aa0", "#b8652a", "#8a8f98", "#7aa35a", "#c26f9b",
 )  # fmt: skip
 _GOOD, _BAD, _INK, _PAPER, _PANEL = "#2f6f4f", "#a33b3c", "#1f2328", "#eef0f2", "#ffffff"
 _UNIT_INCHES: Final = 0.72
 _ROW_INCHES: Final = 0.3
-_MOST_NAMES: Final = 12
+_MOST_NAMES: Final = 8
+_GAP_SECONDS: Final = 2.5
 _SCALES: Final = {"s": ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms"), (120.0, 1.0, "s"), (math.inf, 1 / 60, "min"))}
-_NAMES: Final = {"reqps": "/ s", "ops": "/ s", "percentunit": "%", "bytes": "MB", "short": ""}
+_NAMES: Final = {"s": "s", "reqps": "/ s", "ops": "/ s", "percentunit": "%", "bytes": "MB", "short": ""}
 _FACTORS: Final = {"percentunit": 100.0, "bytes": 1e-6}
 
 
-def draw(dashboard: Dashboard, shown: Mapping[int, Sequence[Lines]], path: Path) -> None:
-    """Draw it, and write the picture."""
+def draw(dashboard: Dashboard, shown: Mapping[int, Sequence[Lines]], path: Path, *, troubles: Troubles) -> None:
+    """Draw it, and write the picture; times of trouble are shaded in each panel, and told of at the end."""
     height = max(panel.grid_pos.y + panel.grid_pos.h for panel in dashboard.panels) * _ROW_INCHES
     width = 24 * _UNIT_INCHES
     figure = plt.figure(figsize=(width, height), facecolor=_PAPER)
@@ -45,7 +49,11 @@ def draw(dashboard: Dashboard, shown: Mapping[int, Sequence[Lines]], path: Path)
             _number(axes, panel, next(iter(lines.values()), ()))
         else:
             axes = figure.add_axes((left + 0.032, top - high + 0.021, wide - 0.042, high - 0.038))
+            for begin, end in troubles.values():
+                axes.axvspan(begin, end, color="#f3dcd9", linewidth=0)
             _graph(axes, panel, lines)
+    told = "; ".join(f"{what} from {begin:.0f} to {end:.0f}" for what, (begin, end) in troubles.items())
+    figure.text(0.004, 0.004, f"Seconds of one run of two APIs and a worker. Shaded: {told}.", fontsize=9, color=_INK)
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=75, facecolor=_PAPER)
     plt.close(figure)
@@ -74,16 +82,26 @@ def _graph(axes: Any, panel: Panel, lines: Lines) -> None:
     axes.tick_params(labelsize=7, length=0, colors="#5a6169")
     busiest = sorted(lines, key=lambda name: -_size(lines[name]))
     for number, name in enumerate(busiest):
-        times, values = zip(*lines[name], strict=True)
+        times, values = _with_gaps(lines[name])
         style = {"color": _COLOURS[number % len(_COLOURS)], "linewidth": 1.4}
         label = name if number < _MOST_NAMES else None
         axes.plot(times, [value * factor for value in values], label=label, **style)
-    axes.set_ylim(bottom=0)
-    if not any(finite):
-        axes.set_ylim(0, 1)
+    axes.set_ylim(0, 1.45 * max(finite, default=0.0) * factor or 1)  # room for the names
     axes.set_title(f"{panel.title}{f' ({unit})' if unit else ''}", fontsize=9, loc="left", color=_INK, pad=4)
     if lines:
         axes.legend(fontsize=6, loc="upper left", frameon=False, ncols=2 if len(lines) > 4 else 1, handlelength=1.2)
+
+
+def _with_gaps(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    """Times and values, with a hole where for some seconds there is nothing."""
+    times, values = list[float](), list[float]()
+    for at, value in points:
+        if times and at - times[-1] > _GAP_SECONDS:
+            times.append(math.nan)
+            values.append(math.nan)
+        times.append(at)
+        values.append(value)
+    return times, values
 
 
 def _size(points: Sequence[tuple[float, float]]) -> float:
@@ -92,6 +110,6 @@ def _size(points: Sequence[tuple[float, float]]) -> float:
 
 def _scale(unit: str, largest: float) -> tuple[float, str]:
     """By what a unit's values are multiplied so that they read well, and what they are then."""
-    if unit in _SCALES:
+    if unit in _SCALES and largest:
         return next((factor, name) for below, factor, name in _SCALES[unit] if largest < below or below == math.inf)
     return _FACTORS.get(unit, 1.0), _NAMES[unit]
