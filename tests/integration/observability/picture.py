@@ -35,6 +35,7 @@ def draw(dashboard: Dashboard, shown: Mapping[int, Sequence[Lines]], path: Path,
     """Draw it, and write the picture; times of trouble are shaded in each panel, and told of at the end."""
     height = max(panel.grid_pos.y + panel.grid_pos.h for panel in dashboard.panels) * _ROW_INCHES
     width = 24 * _UNIT_INCHES
+    seconds = max(at for lines in shown.values() for one in lines for points in one.values() for at, _ in points)
     figure = plt.figure(figsize=(width, height), facecolor=_PAPER)
     for panel in dashboard.panels:
         place = panel.grid_pos
@@ -49,6 +50,7 @@ def draw(dashboard: Dashboard, shown: Mapping[int, Sequence[Lines]], path: Path,
             _number(axes, panel, next(iter(lines.values()), ()))
         else:
             axes = figure.add_axes((left + 0.032, top - high + 0.021, wide - 0.042, high - 0.038))
+            axes.set_xlim(0, seconds)
             for begin, end in troubles.values():
                 axes.axvspan(begin, end, color="#f3dcd9", linewidth=0)
             _graph(axes, panel, lines)
