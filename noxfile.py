@@ -8,6 +8,7 @@
     nox -s docs         the docs as a site, in build/docs
     nox -s generate     the pages of docs/ that are made from the code, written anew
     nox -s screenshots  docs/images, taken anew by the page tests
+    nox -s dashboard    docs/images/dashboard.png, from two APIs, a worker and Prometheus itself
     nox -s benchmark    our service beside the bare limit and the usual stack; see benchmarks/README.md
     nox -s restore_timing    can anybody tell by the clock whether an address has paid?
     nox -s lives        every life of a payment in every order of its events, and a thousand orders without webhooks
@@ -52,6 +53,7 @@ nox.options.sessions = [
 ROOT = Path(__file__).parent
 CHROMIUM = Path("/usr/bin/chromium")
 WRK = Path("/usr/bin/wrk")
+PROMETHEUS = Path("/usr/bin/prometheus")
 CONSTRAINTS = ("-c", "constraints.txt")
 WORKERS = "4"  # two for each core of a small machine: half of its time such a test waits for a server or a browser
 SIDE_BY_SIDE = (
@@ -263,6 +265,15 @@ def screenshots(session: nox.Session) -> None:
     pictures.mkdir(exist_ok=True)
     session.env["PAYWALL_SCREENSHOTS"] = str(pictures)
     _run(session, "pytest", *SIDE_BY_SIDE, "tests/pages", "tests/integration/otel", *session.posargs)
+
+
+@nox.session
+def dashboard(session: nox.Session) -> None:
+    """Draw the dashboard as Prometheus saw a real run, and hold the tests' PromQL against its own. Not a check."""
+    _need_debian(session, "prometheus", PROMETHEUS)
+    groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test", "benchmark")
+    session.install("-e", ".[sandbox]", *groups, *CONSTRAINTS)
+    session.run("python", "-m", "tests.integration.observability", *session.posargs)
 
 
 @nox.session

@@ -14,9 +14,11 @@ from adapters.bot.dispatcher import create_dispatcher, load_router
 from adapters.bot.runner import run_polling
 from adapters.bot.storage import create_storage
 from adapters.bot.telegram import create_bot
+from adapters.bot.timing import timing
 from adapters.bot.webhook import keep_webhook_registered, webhook_app
 from entrypoints.container import Container
 from entrypoints.lifetime import Ready, Stop, log_ready
+from entrypoints.measured import measured
 from entrypoints.server import serving
 from entrypoints.settings import BotSettings, SettingError, Settings
 
@@ -70,6 +72,7 @@ async def running_bot(container: Container) -> AsyncIterator[RunningBot]:
             paid_router=paid_router,
             storage=storage,
         )
+        dispatcher.update.outer_middleware(timing(container.measures().updates))
         hooked = settings.bot.mode == "webhook"
         webhook = webhook_app(bot, dispatcher, settings.bot.webhook_secret or "") if hooked else None
         yield RunningBot(bot=bot, dispatcher=dispatcher, settings=settings, webhook=webhook)
@@ -77,7 +80,8 @@ async def running_bot(container: Container) -> AsyncIterator[RunningBot]:
 
 async def run_bot(settings: Settings, stop: Stop, ready: Ready = log_ready) -> None:
     """The Telegram bot alone, talking to the API over HTTP."""
-    async with running_bot(Container(settings=settings)) as bot:
+    container = Container(settings=settings)
+    async with running_bot(container) as bot, measured(container):
         if bot.webhook is None:
             ready("bot polling")
             await bot.job(stop)

@@ -30,13 +30,15 @@ class Chore(Struct, frozen=True, kw_only=True):
 
     name: str
     every_seconds: float
-    do: Callable[[asyncio.Event], Awaitable[None]]
+    do: Callable[[asyncio.Event], Awaitable[bool]]
+    """Whether it was done, and ended well."""
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Do it, again and again, until `stop` is set."""
+    async def run(self, stop: asyncio.Event, ended_well: Callable[[str], None]) -> None:
+        """Do it, again and again, until `stop` is set; tell its name after each round that ended well."""
         while not stop.is_set():
             try:
-                await self.do(stop)
+                if await self.do(stop):
+                    ended_well(self.name)
             except Exception:  # noqa: BLE001  - the next round tries again; a database that is away ends no worker
                 _log.exception(f"{self.name}.failed")
             await first_of(stop, timeout_seconds=self.every_seconds)
@@ -45,7 +47,7 @@ class Chore(Struct, frozen=True, kw_only=True):
 def sweeping(sweep: SweepLapsed, *, every_seconds: float) -> Chore:
     """Record what has lapsed; when that would be too many at once, say so loudly, each round, and record nothing."""
 
-    async def do(stop: asyncio.Event) -> None:
+    async def do(stop: asyncio.Event) -> bool:
         try:
             await _in_batches("sweep", sweep, stop)
         except SweepHalted as halted:
@@ -55,6 +57,8 @@ def sweeping(sweep: SweepLapsed, *, every_seconds: float) -> Chore:
                 live=halted.live,
                 hint="is this machine's clock right? then `paywall sweep` shows and confirms it",
             )
+            return False
+        return True
 
     return Chore(name="sweep", every_seconds=every_seconds, do=do)
 
@@ -62,9 +66,10 @@ def sweeping(sweep: SweepLapsed, *, every_seconds: float) -> Chore:
 def hastening(hasten: Batch, *, every_seconds: float) -> Chore:
     """Make due what a clock that ran ahead put off, and say so: nothing else puts anything off for so long."""
 
-    async def do(stop: asyncio.Event) -> None:
+    async def do(stop: asyncio.Event) -> bool:
         while not stop.is_set() and (count := await hasten()):
             _log.warning("hasten.done", rows=count, hint="a machine's clock ran ahead; are they all right now?")
+        return True
 
     return Chore(name="hasten", every_seconds=every_seconds, do=do)
 
@@ -72,8 +77,9 @@ def hastening(hasten: Batch, *, every_seconds: float) -> Chore:
 def forgetting(name: str, forget: Batch, *, every_seconds: float) -> Chore:
     """Delete what is not needed any more."""
 
-    async def do(stop: asyncio.Event) -> None:
+    async def do(stop: asyncio.Event) -> bool:
         await _in_batches(name, forget, stop)
+        return True
 
     return Chore(name=name, every_seconds=every_seconds, do=do)
 
@@ -82,14 +88,15 @@ def reconciling(reconcile: Reconcile, *, minutes: int) -> Chore:
     """Read the provider's own record; one worker of all does it in an interval."""
     interval = timedelta(minutes=minutes)
 
-    async def do(_stop: asyncio.Event) -> None:
+    async def do(_stop: asyncio.Event) -> bool:
         try:
             found = await reconcile.scheduled(min_interval=interval)
         except PaymentProviderUnavailable as error:
             _log.warning("reconcile.unavailable", reason=error.reason)
-            return
+            return False
         if found is not None:
             _tell_drift(found)
+        return found is not None
 
     # Looked at more often than it is done: whose turn it is, the database says.
     return Chore(name="reconcile", every_seconds=interval.total_seconds() / 4, do=do)
@@ -98,7 +105,7 @@ def reconciling(reconcile: Reconcile, *, minutes: int) -> Chore:
 def watching(check: CheckInvariants, *, every_seconds: float = _WATCH_SECONDS) -> Chore:
     """Ask whether everything holds that must always hold, and log an error for each thing that does not."""
 
-    async def do(_stop: asyncio.Event) -> None:
+    async def do(_stop: asyncio.Event) -> bool:
         for violation in await check():
             if violation.count:
                 _log.error(
@@ -108,6 +115,7 @@ def watching(check: CheckInvariants, *, every_seconds: float = _WATCH_SECONDS) -
                     examples=violation.examples,
                     meaning=INVARIANTS[violation.invariant],
                 )
+        return True
 
     return Chore(name="watch", every_seconds=every_seconds, do=do)
 

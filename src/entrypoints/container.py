@@ -10,6 +10,7 @@ from dependency_injector import containers, providers
 from adapters.bot.api_client import PaywallApi
 from adapters.db.database import Database
 from adapters.http.dependencies import HttpDependencies
+from adapters.metrics.measures import Measures
 from adapters.stripe.webhook import StripeWebhook
 from entrypoints import parts
 from entrypoints.settings import Settings
@@ -29,6 +30,7 @@ from paywall_core.use_cases.forget_challenges import ForgetChallenges
 from paywall_core.use_cases.forget_tracking import ForgetTracking
 from paywall_core.use_cases.hasten_deliveries import HastenDeliveries
 from paywall_core.use_cases.look_up_parked import LookUpParked
+from paywall_core.use_cases.measure_backlog import MeasureBacklog
 from paywall_core.use_cases.operate_order import ReinstateAccess, ResendLink, RevokeAccess
 from paywall_core.use_cases.place_lost import PlaceLostOrders
 from paywall_core.use_cases.prepare_notices import NoticeChannels, Notices
@@ -50,14 +52,20 @@ class Container(containers.DeclarativeContainer):
 
     clock = providers.Singleton(parts.SystemClock)
     randomness = providers.Singleton(parts.SystemRandomness)
+    plans = providers.Singleton(parts.plan_catalogue, settings)
+    measures = providers.Singleton(Measures, providers.Callable(parts.plan_names, plans))
     outbox_bell = providers.Singleton(asyncio.Event)
-    database = providers.Singleton(Database, settings.provided.database_url, on_enqueued=outbox_bell.provided.set)
+    database = providers.Singleton(
+        Database,
+        settings.provided.database_url,
+        on_enqueued=outbox_bell.provided.set,
+        on_changed=measures.provided.changed,
+    )
     unit_of_work = database.provided.unit_of_work
     directory = database.provided.directory
 
     traces = providers.Singleton(traces, settings, clock)
 
-    plans = providers.Singleton(parts.plan_catalogue, settings)
     tokens = providers.Singleton(AccessTokens, settings.provided.token_secrets)
     codes = providers.Singleton(OneTimeCodes, settings.provided.token_secrets)
     links = providers.Singleton(
@@ -122,6 +130,7 @@ class Container(containers.DeclarativeContainer):
     check_invariants = providers.Singleton(
         CheckInvariants, watch=database.provided.watch, archive=database.provided.archive, clock=clock
     )
+    measure_backlog = providers.Singleton(MeasureBacklog, watch=database.provided.watch, clock=clock)
     revoke_access = providers.Singleton(RevokeAccess, unit_of_work=unit_of_work, clock=clock)
     reinstate_access = providers.Singleton(ReinstateAccess, unit_of_work=unit_of_work, clock=clock)
     resend_link = providers.Singleton(ResendLink, unit_of_work=unit_of_work, clock=clock)
@@ -201,6 +210,8 @@ class Container(containers.DeclarativeContainer):
         ),
         listen=database.provided.listen,
         awake=outbox_bell,
+        measures=measures,
+        clock=clock,
     )
     http_dependencies = providers.Singleton(
         HttpDependencies,
@@ -215,6 +226,8 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         readiness=database.provided.is_ready,
         check_invariants=check_invariants,
+        measure_backlog=measure_backlog,
+        measures=measures,
         internal_tokens=settings.provided.internal_tokens,
         locales=settings.provided.locales,
         public_base_url=settings.provided.public_base_url,

@@ -80,6 +80,11 @@ def plan_catalogue(settings: Settings) -> PlanCatalogue:
     )
 
 
+def plan_names(plans: PlanCatalogue) -> tuple[str, ...]:
+    """What is counted by plan names these from the start."""
+    return tuple(plan.name for plan in plans)
+
+
 def mailer(settings: Settings) -> SmtpMailer | None:
     """The mail server; None: not configured."""
     smtp = settings.smtp

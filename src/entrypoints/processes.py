@@ -16,6 +16,7 @@ from adapters.db.database import Database
 from adapters.http.app import create_app
 from entrypoints.container import Container
 from entrypoints.lifetime import Ready, Stop, log_ready
+from entrypoints.measured import measured
 from entrypoints.server import serving
 from entrypoints.settings import SettingError, Settings
 from paywall_core.ports.clock import Clock
@@ -40,8 +41,9 @@ async def run_worker(settings: Settings, stop: Stop, ready: Ready = log_ready) -
     """The outbox and the sweep."""
     async with opened(settings) as container:
         await _require_schema(container.database())
-        ready("worker started")
-        await container.worker().run(stop)
+        async with measured(container):
+            ready("worker started")
+            await container.worker().run(stop)
 
 
 async def run_serve(settings: Settings, stop: Stop, ready: Ready = log_ready, *, clock: Clock | None = None) -> None:

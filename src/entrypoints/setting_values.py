@@ -112,6 +112,15 @@ def percent(text: str) -> float:
     return number / 100
 
 
+def listening(text: str) -> tuple[str, int] | None:
+    """Where to listen, such as 127.0.0.1:9101 or [::1]:9101."""
+    found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:]+):([0-9]{1,5})", text)
+    if found is None:
+        raise ValueError
+    _require(int(found[2]) <= _MAX_PORT)
+    return found[1].strip("[]"), int(found[2])
+
+
 def count(text: str) -> int:
     """A whole number, 1 or more."""
     number = int(text)

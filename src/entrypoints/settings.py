@@ -135,6 +135,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     sweep: SweepSettings
     reconcile_minutes: int | None
     retention_days: int | None
+    metrics_address: tuple[str, int] | None
     log_format: str
     collector: CollectorSettings | None
 
@@ -166,7 +167,8 @@ class _Reader:
         """Everything, in a fixed order, so that the first mistake named is the first one to mend."""
         web = (Role.API, Role.SERVE, Role.DOCTOR)
         core = (*web, Role.WORKER)
-        talks = (*web, Role.BOT)
+        measured = self._get("METRICS_ADDRESS", values.listening, default="")
+        talks = (*web, Role.BOT, *((Role.WORKER,) if measured else ()))  # whoever is asked for figures knows the token
         return Settings(
             database_url=self._get("DATABASE_URL", values.database_url, default="sqlite+aiosqlite:///paywall.db"),
             public_base_url=self._get("APP_PUBLIC_BASE_URL", values.url, needed_by=(*core, Role.BOT)),
@@ -202,6 +204,7 @@ class _Reader:
             ),
             reconcile_minutes=self._get("RECONCILE_MINUTES", values.minutes, default="10"),
             retention_days=self._get("RETENTION_DAYS", values.retention_days, default="400"),
+            metrics_address=measured,
             log_format=self._get("LOG_FORMAT", values.one_of("console", "json"), default="console"),
             collector=self._collector(),
         )
@@ -317,5 +320,6 @@ def _empty(parse: Callable[[str], _T]) -> _T:
         values.names: (),
         values.headers: {},
         values.days: None,
+        values.listening: None,
     }
     return empty.get(parse, "")  # type: ignore[return-value]  # texts are empty, lists are empty, days are unlimited

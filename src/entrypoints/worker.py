@@ -7,14 +7,17 @@ is finished, and one that was leased but not begun is given back.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from time import perf_counter
 from types import MappingProxyType
 from typing import Any, Final
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from adapters.metrics.measures import Measures
 from entrypoints.chores import Chore, first_of
 from paywall_core.effects import Lane
+from paywall_core.ports.clock import Clock
 from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus
 from paywall_core.use_cases.deliver_outbox import DeliverOutbox
 
@@ -43,6 +46,8 @@ class Worker:
         chores: what else is done, by the clock.
         listen: hears what other processes write to the outbox, until it is told to stop; by it, too, `awake` is set.
         awake: set by whoever of this process has just written to the outbox: look now, not at the next poll.
+        measures: where tries to deliver are timed, and when each chore last ended well is noted.
+        clock: says when that was.
         poll_seconds: the longest wait before the outbox is looked at again.
         bounds: deliveries under way at once in each lane.
     """
@@ -55,6 +60,8 @@ class Worker:
         chores: Sequence[Chore],
         listen: Callable[[asyncio.Event], Coroutine[Any, Any, object]],
         awake: asyncio.Event,
+        measures: Measures,
+        clock: Clock,
         poll_seconds: float = 1.0,
         bounds: Mapping[Lane, int] = BOUNDS,
     ) -> None:
@@ -63,6 +70,8 @@ class Worker:
         self._chores = tuple(chores)
         self._listen = listen
         self._awake = awake
+        self._measures = measures
+        self._clock = clock
         self._poll_seconds = poll_seconds
         self._room = Counter(bounds)
         self._crowded: set[Lane] = set()
@@ -73,7 +82,11 @@ class Worker:
             tasks.create_task(self._deliver_forever(stop))
             tasks.create_task(self._listen(stop))
             for chore in self._chores:
-                tasks.create_task(chore.run(stop))
+                self._measures.chores.set(0, chore.name)  # not yet: who never ends well must show, too
+                tasks.create_task(chore.run(stop, self._ended_well))
+
+    def _ended_well(self, chore: str) -> None:
+        self._measures.chores.set(self._clock.now().timestamp(), chore)
 
     async def _deliver_forever(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:  # what has begun is finished
@@ -109,11 +122,13 @@ class Worker:
 
     async def _tell(self, delivery: Delivery) -> None:
         log = _log.bind(attempt=delivery.attempt)
+        began, outcome = perf_counter(), "crashed"
         try:
             status = await self._deliver_one(delivery)
         except Exception:  # one poison row must not stop the others; its lease runs out and counts as a try
             log.exception("delivery.crashed")
         else:
+            outcome = "retry" if status is DeliveryStatus.PENDING else str(status)
             if status is DeliveryStatus.DEAD:
                 log.error("delivery.dead")
             elif status is DeliveryStatus.PENDING:
@@ -121,6 +136,8 @@ class Worker:
             else:
                 log.info("delivery.done", status=status)
         finally:
+            lane, effect = delivery.effect.lane, str(delivery.effect.__struct_config__.tag)
+            self._measures.deliveries.of(lane, effect, outcome).observe(perf_counter() - began)
             self._room[delivery.effect.lane] += 1
             if delivery.effect.lane in self._crowded:
                 self._awake.set()  # more may be due than there was room for

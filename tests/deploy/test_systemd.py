@@ -15,6 +15,12 @@ UNITS = DEPLOY / "systemd"
 PAYWALL = "/opt/paywall/bin/paywall"
 LONG = ("paywall-api@.service", "paywall-worker.service", "paywall-bot.service")
 SERVICES = (*LONG, "paywall-migrate.service")
+BEFORE = {
+    "paywall-api@.service": "/usr/bin/env HTTP_HOST=127.0.0.1 HTTP_PORT=%i ",
+    "paywall-worker.service": "/usr/bin/env METRICS_ADDRESS=127.0.0.1:9101 ",
+    "paywall-bot.service": "/usr/bin/env METRICS_ADDRESS=127.0.0.1:9102 ",
+    "paywall-migrate.service": "",
+}
 ANALYZE = shutil.which("systemd-analyze")
 
 # From systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.kill(5), as of systemd 252: those that we use.
@@ -71,7 +77,7 @@ def test_every_command_is_one(name: str) -> None:
     (line,) = options(name)["Service"]["ExecStart"]
     before, _, words = line.partition(f"{PAYWALL} ")
     assert check_command(words.split()) == re.split(r"[-@.]", name)[1]
-    assert before == ("/usr/bin/env HTTP_HOST=127.0.0.1 HTTP_PORT=%i " if "@" in name else "")
+    assert before == BEFORE[name]
 
 
 @pytest.mark.parametrize("name", SERVICES)

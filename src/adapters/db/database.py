@@ -17,8 +17,8 @@ from adapters.db.schema import order_history
 from adapters.db.schema_version import SCHEMA, Schema, head_revision
 from adapters.db.statements import Statement, among
 from adapters.db.unit_of_work import SqlUnitOfWork
-from adapters.db.watch import SqlInvariantWatch
-from paywall_core.order import HistoryEntry, Order
+from adapters.db.watch import SqlWatch
+from paywall_core.order import Change, HistoryEntry, Order
 from paywall_core.ports.operations import OrderQuery
 
 _READY_SECONDS: Final = 5.0  # an answer that takes longer is none: the probe that asked has gone
@@ -42,10 +42,12 @@ class Database:
         url: `sqlite+aiosqlite:///file` or `postgresql+asyncpg://…`.
         on_enqueued: called after each commit by which something in the outbox is due, whichever process's it was where
             somebody `listen`s; it wakes this process's worker.
+        on_changed: called after each commit of this process by which orders were placed or changed, with what changed.
         pool_size: connections that this process opens to PostgreSQL, at most.
         pool: its connections, where they are not to be opened by the URL.
 
     Attributes:
+        on_changed: as given; it may be set later.
         writers: how many transactions of a process it is worth to have under way at once.
 
     Raises:
@@ -57,21 +59,24 @@ class Database:
         url: str,
         *,
         on_enqueued: Callable[[], None] | None = None,
+        on_changed: Callable[[Sequence[Change]], None] | None = None,
         pool_size: int = DEFAULT_POOL_SIZE,
         pool: Pool | None = None,
     ) -> None:
         self.pool = pool = pool or open_pool(url, pool_size=pool_size)
         self.writers = pool.writers
         self._on_enqueued = on_enqueued or _nobody_waits
+        self.on_changed = on_changed
         self._bell = PostgresBell(pool, self._on_enqueued) if isinstance(pool, PostgresPool) else None
         self.directory = SqlOrderDirectory(pool)
         self.archive = SqlOrderArchive(pool)
         self.outbox_archive = SqlOutboxArchive(pool)
-        self.watch = SqlInvariantWatch(pool)
+        self.watch = SqlWatch(pool)
 
     def unit_of_work(self) -> SqlUnitOfWork:
         """A fresh transaction."""
-        return SqlUnitOfWork(self.pool, on_enqueued=self._on_enqueued if self._bell is None else self._bell.ring)
+        ring = self._on_enqueued if self._bell is None else self._bell.ring
+        return SqlUnitOfWork(self.pool, on_enqueued=ring, on_changed=self.on_changed)
 
     async def listen(self, stop: asyncio.Event) -> None:
         """Hear what other processes write to the outbox, until `stop` is set. On SQLite nobody tells: workers poll."""

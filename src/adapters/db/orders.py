@@ -91,11 +91,14 @@ class SqlOrders(OrderRepository):
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.changes: list[Change] = []
+        """What this transaction has written; of a new order, a change that nothing came to."""
 
     async def add(self, order: Order) -> None:
         """Write a new order."""
         with conflicts_of(order.id):
             await self._connection.change(_ADD, order_row(order))
+        self.changes.append(Change(order=order))
 
     async def get(self, order_id: UUID, *, for_update: bool = False) -> Order | None:
         """Read an order, locked if wanted (on SQLite the transaction itself is the lock)."""
@@ -125,6 +128,7 @@ class SqlOrders(OrderRepository):
                     raise ConcurrentUpdate(change.order.id)
             if told:
                 await self._connection.each(_TELL, told)
+        self.changes += changes
 
     async def claim(self, wanted: Mapping[str, UUID | None]) -> Mapping[str, UUID | None]:
         """Bind provider ids to orders, in their sorted order so that two transactions cannot lock crosswise."""

@@ -1,6 +1,6 @@
 """The unit of work on SQL: one connection, one transaction, the repositories on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +12,7 @@ from adapters.db.pool import Pool
 from adapters.db.reconciliation import SqlReconciliationLog
 from adapters.db.restore_challenges import SqlRestoreChallenges
 from adapters.db.tracking_log import SqlTrackingLog
+from paywall_core.order import Change
 from paywall_core.ports.unit_of_work import UnitOfWork
 
 
@@ -21,11 +22,19 @@ class SqlUnitOfWork(UnitOfWork):
     Args:
         pool: where its connection comes from.
         on_enqueued: called after a commit by which something in the outbox became due.
+        on_changed: called after a commit by which orders were placed or changed, with what changed.
     """
 
-    def __init__(self, pool: Pool, *, on_enqueued: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        on_enqueued: Callable[[], None],
+        on_changed: Callable[[Sequence[Change]], None] | None = None,
+    ) -> None:
         self._pool = pool
         self._on_enqueued = on_enqueued
+        self._on_changed = on_changed
 
     async def __aenter__(self) -> Self:
         """Take a connection and begin."""
@@ -53,3 +62,5 @@ class SqlUnitOfWork(UnitOfWork):
         await self._connection.commit()
         if self.outbox.has_enqueued:
             self._on_enqueued()
+        if self._on_changed is not None and self.orders.changes:
+            self._on_changed(self.orders.changes)

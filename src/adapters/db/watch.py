@@ -1,4 +1,4 @@
-"""What must never be, counted by the database: one statement for each invariant, told from the columns alone.
+"""What must never be, and what waits, counted by the database: a few statements, told from the columns alone.
 
 Most read an index that holds only what is wrong. Two cannot: whether a link was ever written is asked of each order
 that waits for its customer, and whether somebody pays twice of each live subscription. They grow with the customers of
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import FromClause, Select, bindparam, exists, func, not_, select, union
+from sqlalchemy import FromClause, Select, bindparam, exists, func, literal_column, not_, select, union, union_all
 
 from adapters.db.pool import Pool
 from adapters.db.schema import (
@@ -24,30 +24,36 @@ from adapters.db.schema import (
     orders,
     outbox,
     payment_events,
+    reconciliation,
 )
 from adapters.db.statements import Statement
+from paywall_core.effects import Lane
 from paywall_core.lifecycle import State
 from paywall_core.ports.operations import (
     ACCESS_WITHOUT_PAYMENT,
     DEAD_LETTERS,
     INVARIANTS,
+    MOST_COUNTED,
     PAID_WITHOUT_ACCESS,
     PARKED,
     TWO_SUBSCRIPTIONS,
     UNDELIVERED,
+    Backlog,
+    BacklogWatch,
     InvariantWatch,
+    LaneBacklog,
     Violation,
     WatchLimits,
 )
 from paywall_core.ports.unit_of_work import DeliveryStatus
 
 _EXAMPLES: Final = 5
-_MOST_COUNTED: Final = 10_000
+_PROVIDER: Final = "stripe"
 _LINK: Final = "access_email:"  # how the keys of the e-mails with the link begin
 
 
-class SqlInvariantWatch(InvariantWatch):
-    """Counts what must never be."""
+class SqlWatch(InvariantWatch, BacklogWatch):
+    """Counts what must never be, and what waits."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -71,6 +77,60 @@ class SqlInvariantWatch(InvariantWatch):
             for name, rows in answers.items()
         ]
 
+    async def backlog(self, now: datetime) -> Backlog:
+        """As of one moment; each lane by its part of the index, as they are leased."""
+        async with self._pool.snapshot() as connection:
+            due = {row.lane: row for row in await connection.all(_DUE, {"now": now})}
+            dead = {row.lane: row.found for row in await connection.all(_DEAD)}
+            (parked,) = await connection.all(_PARKED)
+            read = await connection.first(_RECONCILED, {"provider": _PROVIDER})
+        return Backlog(
+            lanes=tuple(
+                LaneBacklog(
+                    lane=lane,
+                    due=due[lane].found if lane in due else 0,
+                    due_since=due[lane].since if lane in due else None,
+                    dead=dead.get(lane, 0),
+                )
+                for lane in Lane
+            ),
+            parked=parked.found,
+            parked_since=parked.since,
+            reconciled_until=None if read is None else read.cursor_at,
+        )
+
+
+def _due() -> Select[Any]:
+    """What is due in each lane: their number, and the longest due of them. A lane is written out, as in `outbox`."""
+    due = union_all(
+        *(
+            select(
+                select(outbox.c.lane, outbox.c.due_at)
+                .where(DUE, outbox.c.lane == literal_column(f"'{lane}'"), outbox.c.due_at <= bindparam("now"))
+                .order_by(outbox.c.due_at)
+                .limit(MOST_COUNTED)
+                .subquery(f"of_{lane}")
+            )
+            for lane in Lane
+        )
+    ).subquery("due")
+    found: Select[Any] = select(due.c.lane, func.count().label("found"), func.min(due.c.due_at).label("since"))
+    return found.group_by(due.c.lane)
+
+
+def _dead() -> Select[Any]:
+    given_up = IN_STATUS[DeliveryStatus.DEAD]
+    dead = select(outbox.c.lane).where(given_up).order_by(outbox.c.created_at).limit(MOST_COUNTED).subquery()
+    found: Select[Any] = select(dead.c.lane, func.count().label("found"))
+    return found.group_by(dead.c.lane)
+
+
+def _parked() -> Select[int, Any]:
+    since = payment_events.c.waiting_since
+    parked = select(since).where(WAITING).order_by(since).limit(MOST_COUNTED).subquery()
+    found = select(func.count().label("found"), func.min(parked.c.waiting_since).label("since"))
+    return found.select_from(parked)
+
 
 def _questions() -> Mapping[str, Select[Any]]:
     return {
@@ -80,7 +140,7 @@ def _questions() -> Mapping[str, Select[Any]]:
             select(outbox.c.key.label("example"), outbox.c.first_due_at.label("since"))
             .where(DUE, outbox.c.first_due_at < bindparam("undelivered_since"))
             .order_by(outbox.c.first_due_at)
-            .limit(_MOST_COUNTED)  # PostgreSQL believes that most of what is pending is overdue, as all else is
+            .limit(MOST_COUNTED)  # PostgreSQL believes that most of what is pending is overdue, as all else is
             .subquery()
         ),
         DEAD_LETTERS: _some(
@@ -141,3 +201,9 @@ def _paying_twice() -> FromClause:
 
 
 _QUESTIONS: Final = {name: Statement(question) for name, question in _questions().items()}
+_DUE: Final = Statement(_due())
+_DEAD: Final = Statement(_dead())
+_PARKED: Final = Statement(_parked())
+_RECONCILED: Final = Statement(
+    select(reconciliation.c.cursor_at).where(reconciliation.c.provider == bindparam("provider"))
+)

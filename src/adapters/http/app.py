@@ -1,5 +1,6 @@
 """The HTTP application: calls, pages, errors, limits and headers put together."""
 
+from time import perf_counter
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -37,18 +38,23 @@ from adapters.http.problems import (
 )
 from adapters.http.rate_limits import Callers, Limiter
 from adapters.http.schema_page import DocumentPlugin, SchemaPagePlugin
+from adapters.metrics.instruments import Histogram
 from paywall_core.errors import PaywallError
 
 MAX_BODY_BYTES: Final = 64 * 1024
 _TELLS_SOMETHING: Final = "/api/tracking/"
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_NO_ROUTE: Final = "unknown"
+_NO_ANSWER: Final = "none"
 
 
 class Application(Litestar):
-    """Has a fast lane, and answers HEAD as it would GET, without the body: Litestar by itself would not."""
+    """Has a fast lane, answers HEAD as it would GET, without the body, and times all: Litestar by itself would not."""
 
-    __slots__ = ("fast_lane",)
+    __slots__ = ("fast_lane", "timed")
 
     fast_lane: FastLane | None
+    timed: Histogram
 
     async def __call__(
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
@@ -56,14 +62,24 @@ class Application(Litestar):
         """Answer a request, or live as long as the server says."""
         call: Any = scope  # ASGI's types tell the kinds of scope apart, but not by what is asked here
         source: Any = receive
-        if call["type"] == "http":
-            if self.fast_lane is not None:
-                source = await self.fast_lane.answer(call, source, send)
-                if source is None:
-                    return
-            if call["method"] == "HEAD" and not _tells(call["path"]):
-                call, send = {**call, "method": "GET"}, _without_body(send)
-        await super().__call__(call, source, send)
+        if call["type"] != "http":
+            await super().__call__(call, source, send)
+            return
+        began = perf_counter()
+        if self.fast_lane is not None:
+            source = await self.fast_lane.answer(call, source, send, began=began)
+            if source is None:
+                return
+        method, answer = call["method"], _Answer(send)
+        if method == "HEAD" and not _tells(call["path"]):
+            call, answer = {**call, "method": "GET"}, _Answer(_without_body(send))
+        try:
+            await super().__call__(call, source, answer.send)
+        finally:
+            # By the route's template, never by the path: paths are the callers' to invent, and may hold what is secret.
+            route = call.get("path_template") or _NO_ROUTE
+            labels = (method if method in _METHODS else "other", route, answer.status)
+            self.timed.of(*labels).observe(perf_counter() - began)
 
 
 def create_app(dependencies: HttpDependencies, *, bot_webhook: ASGIApp | None = None) -> Application:
@@ -94,8 +110,24 @@ def create_app(dependencies: HttpDependencies, *, bot_webhook: ASGIApp | None = 
         logging_config=None,
         debug=False,
     )
+    app.timed = dependencies.measures.requests
+    dependencies.measures.routes[:] = sorted({route.path_format for route in app.routes})
     app.fast_lane = FastLane(dependencies, status=limiter.group("status", dependencies.rate_limits.status))
     return app
+
+
+class _Answer:
+    """Sees the status of an answer on its way; of one that never came, `none`."""
+
+    def __init__(self, send: Any) -> None:
+        self._send = send
+        self.status = _NO_ANSWER
+
+    async def send(self, message: Message) -> None:
+        """Send it on."""
+        if message["type"] == "http.response.start":
+            self.status = str(message["status"])
+        await self._send(message)
 
 
 class _ApiRequest(Request[Any, Any, Any]):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from adapters.http.client_address import Network
 from adapters.http.rate_counters import RateCounter
 from adapters.http.rate_limits import RateLimits
+from adapters.metrics.measures import Measures
 from paywall_core.locales import Locales
 from paywall_core.plans import PlanCatalogue
 from paywall_core.ports.clock import Clock
@@ -15,6 +16,7 @@ from paywall_core.use_cases.activate_access import ActivateAccessCommand, Grante
 from paywall_core.use_cases.check_invariants import CheckInvariants
 from paywall_core.use_cases.confirm_restore import ConfirmRestore
 from paywall_core.use_cases.customer_portal import OpenCustomerPortal
+from paywall_core.use_cases.measure_backlog import MeasureBacklog
 from paywall_core.use_cases.record_payment import Record
 from paywall_core.use_cases.request_restore import RequestRestore
 from paywall_core.use_cases.session_status import GetSessionStatus
@@ -28,6 +30,7 @@ class HttpDependencies:
 
     Attributes:
         readiness: whether the database answers and its schema serves this version.
+        measures: where this process counts and times what it does.
         internal_tokens: accepted values of `X-Internal-Token`, newest first.
         locales: the languages of the pages, and the one where nobody asks for any.
         public_base_url: where customers find the pages.
@@ -55,6 +58,8 @@ class HttpDependencies:
     clock: Clock
     readiness: Callable[[], Awaitable[bool]]
     check_invariants: CheckInvariants
+    measure_backlog: MeasureBacklog
+    measures: Measures
     internal_tokens: Sequence[str]
     locales: Locales
     public_base_url: str

@@ -8,6 +8,7 @@ handlers stand in the API's description. Tests hold the two roads against each o
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from time import perf_counter
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -20,6 +21,7 @@ from adapters.http.dependencies import HttpDependencies
 from adapters.http.guards import one_of
 from adapters.http.headers import NO_STORE, fixed_headers
 from adapters.http.rate_limits import Group
+from adapters.metrics.instruments import Observed
 from paywall_core.errors import PaywallError
 
 _Headers: TypeAlias = list[tuple[bytes, bytes]]
@@ -55,19 +57,27 @@ class FastLane:
             (b"content-type", b"application/json"),
             *((name.lower().encode(), value.encode()) for name, value in fixed.items()),
         ]
-        self._answerers: Mapping[tuple[str, str], tuple[_Answerer, int]] = {
+        answerers: Mapping[tuple[str, str], tuple[_Answerer, int]] = {
             ("POST", "/api/bot/access/status"): (self._access_status, _LONGEST_QUESTION),
             ("GET", "/api/payment/session-status"): (self._session_status, 0),
             ("POST", "/api/stripe/webhook"): (self._webhook, WEBHOOK_MAX_BYTES),
         }
+        # Whose numbers a call's time goes to is found once, and not at each request.
+        timed = dependencies.measures.requests
+        self._answerers: Mapping[tuple[str, str], tuple[_Answerer, int, Observed]] = {
+            call: (answerer, longest, timed.of(*call, "200")) for call, (answerer, longest) in answerers.items()
+        }
 
-    async def answer(self, scope: Scope, receive: Receive, send: Any) -> Receive | None:
-        """Answer; or give what the ordinary road is to receive from."""
+    async def answer(self, scope: Scope, receive: Receive, send: Any, *, began: float) -> Receive | None:
+        """Answer; or give what the ordinary road is to receive from.
+
+        `began` is when the request came, by `perf_counter`.
+        """
         call: Any = scope
         found = self._answerers.get((call["method"], call["path"]))
         if found is None or call.get("root_path"):
             return receive
-        answerer, longest = found
+        answerer, longest, timed = found
         body, taken = b"", list[Any]()
         if longest:
             body = await _read(receive, taken, longest)
@@ -84,6 +94,7 @@ class FastLane:
         length = (b"content-length", str(len(content)).encode())
         await send({"type": "http.response.start", "status": 200, "headers": [length, *self._fixed, *headers]})
         await send({"type": "http.response.body", "body": content, "more_body": False})
+        timed.observe(perf_counter() - began)
         return None
 
     async def _access_status(self, scope: Scope, body: bytes) -> _Answer | None:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from paywall_core.effects import Effect
+from paywall_core.effects import Effect, Lane
 from paywall_core.lifecycle import State
 from paywall_core.order import HistoryEntry, Order
 from paywall_core.ports.unit_of_work import DeliveryStatus, OperatorAct
@@ -196,4 +196,48 @@ class InvariantWatch(Protocol):
 
     async def violations(self, now: datetime, limits: WatchLimits) -> Sequence[Violation]:
         """Each of `INVARIANTS`, in its order, those that hold with a count of 0."""
+        ...
+
+
+MOST_COUNTED: Final = 10_000
+"""A backlog is counted up to here, each lane's rows for themselves; more is more than enough to know."""
+
+
+class LaneBacklog(Struct, frozen=True, kw_only=True):
+    """What one lane of the outbox has before it.
+
+    Attributes:
+        lane: which.
+        due: rows that are due and that no worker has; at most `MOST_COUNTED`.
+        due_since: since when the longest due of them is; None: none is.
+        dead: rows that were given up; at most `MOST_COUNTED` of all lanes together.
+    """
+
+    lane: Lane
+    due: int = 0
+    due_since: datetime | None = None
+    dead: int = 0
+
+
+class Backlog(Struct, frozen=True, kw_only=True):
+    """What waits to be done.
+
+    Attributes:
+        lanes: each of `Lane`, in its order.
+        parked: events that wait for their order, at most `MOST_COUNTED`.
+        parked_since: since when the longest parked of them does; None: none does.
+        reconciled_until: everything before was read in the provider's own event list; None: nothing ever was.
+    """
+
+    lanes: tuple[LaneBacklog, ...]
+    parked: int = 0
+    parked_since: datetime | None = None
+    reconciled_until: datetime | None = None
+
+
+class BacklogWatch(Protocol):
+    """Measures what waits."""
+
+    async def backlog(self, now: datetime) -> Backlog:
+        """All of it as of one moment. A row that waits for its next try, or that a worker has, is not due."""
         ...

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from paywall_core.effects import OrderEffect, SendAccessEmail
+from paywall_core.effects import Lane, OrderEffect, SendAccessEmail
 from paywall_core.email_address import email_key
 from paywall_core.lifecycle import FulfillmentStatus, State
 from paywall_core.order import Order
@@ -13,12 +13,16 @@ from paywall_core.policy import renewing_subscription_of
 from paywall_core.ports.operations import (
     ACCESS_WITHOUT_PAYMENT,
     DEAD_LETTERS,
+    MOST_COUNTED,
     PAID_WITHOUT_ACCESS,
     PARKED,
     TWO_SUBSCRIPTIONS,
     UNDELIVERED,
+    Backlog,
+    BacklogWatch,
     Dossier,
     InvariantWatch,
+    LaneBacklog,
     OrderArchive,
     OrderQuery,
     OutboxArchive,
@@ -38,7 +42,7 @@ _EXAMPLES = 5
 _LIVE = (State.TOKEN_ISSUED, State.ACTIVE)
 
 
-class InMemoryArchive(OrderArchive, OutboxArchive, InvariantWatch):
+class InMemoryArchive(OrderArchive, OutboxArchive, InvariantWatch, BacklogWatch):
     """Reads the committed tables."""
 
     def __init__(self, store: "InMemoryStore") -> None:
@@ -126,6 +130,17 @@ class InMemoryArchive(OrderArchive, OutboxArchive, InvariantWatch):
             for name, cases in found.items()
         ]
 
+    async def backlog(self, now: datetime) -> Backlog:
+        """What waits."""
+        rows = self._tables.outbox.values()
+        parked = sorted(one.received_at for one in self._tables.events.values() if _is_parked(one))[:MOST_COUNTED]
+        return Backlog(
+            lanes=tuple(_lane_backlog(lane, [row for row in rows if row.effect.lane is lane], now) for lane in Lane),
+            parked=len(parked),
+            parked_since=min(parked, default=None),
+            reconciled_until=self._tables.reconciled.get("cursor"),
+        )
+
     def _is_shut_out(self, order: Order, now: datetime) -> bool:
         until = order.entitlement.access_until
         if until is not None and now < until and order.state not in _LIVE:
@@ -144,8 +159,17 @@ def _is_late(row: OutboxRow, now: datetime, limits: WatchLimits) -> bool:
 
 
 def _waits(event: StoredEvent, now: datetime, limits: WatchLimits) -> bool:
-    parked = event.order_id is None and event.set_aside_at is None and bool(event.notification.events)
-    return parked and event.received_at < now - limits.parked
+    return _is_parked(event) and event.received_at < now - limits.parked
+
+
+def _is_parked(event: StoredEvent) -> bool:
+    return event.order_id is None and event.set_aside_at is None and bool(event.notification.events)
+
+
+def _lane_backlog(lane: Lane, rows: Sequence[OutboxRow], now: datetime) -> LaneBacklog:
+    due = [row.due_at for row in rows if row.status is DeliveryStatus.PENDING and row.due_at <= now][:MOST_COUNTED]
+    dead = [row for row in rows if row.status is DeliveryStatus.DEAD][:MOST_COUNTED]
+    return LaneBacklog(lane=lane, due=len(due), due_since=min(due, default=None), dead=len(dead))
 
 
 def _twice(orders: Sequence[Order]) -> list[str]:

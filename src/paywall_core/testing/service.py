@@ -14,7 +14,7 @@ from paywall_core.locales import Locales
 from paywall_core.one_time_code import OneTimeCodes
 from paywall_core.plans import Plan, PlanCatalogue
 from paywall_core.ports.directory import OrderDirectory
-from paywall_core.ports.operations import InvariantWatch, OrderArchive, OutboxArchive
+from paywall_core.ports.operations import BacklogWatch, InvariantWatch, OrderArchive, OutboxArchive
 from paywall_core.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from paywall_core.testing.clock import FakeClock, SeededRandomness
 from paywall_core.testing.outside import (
@@ -61,6 +61,7 @@ class Ports(Struct, frozen=True, kw_only=True):
         directory: the reads of the hot paths.
         archive, outbox: what operators look up.
         watch: counts what must never be.
+        backlog: measures what waits.
     """
 
     unit_of_work: UnitOfWorkFactory
@@ -68,6 +69,7 @@ class Ports(Struct, frozen=True, kw_only=True):
     archive: OrderArchive
     outbox: OutboxArchive
     watch: InvariantWatch
+    backlog: BacklogWatch
 
     @classmethod
     def of_store(cls, store: InMemoryStore) -> Self:
@@ -79,6 +81,7 @@ class Ports(Struct, frozen=True, kw_only=True):
             archive=archive,
             outbox=archive,
             watch=archive,
+            backlog=archive,
         )
 
 

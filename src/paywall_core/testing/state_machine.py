@@ -6,6 +6,7 @@
             return Ports(
                 unit_of_work=self.database.unit_of_work, directory=self.database.directory,
                 archive=self.database.archive, outbox=self.database.outbox_archive, watch=self.database.watch,
+                backlog=self.database.watch,
             )
 
         async def close(self) -> None:

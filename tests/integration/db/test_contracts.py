@@ -15,6 +15,7 @@ def ports_of(database: Database) -> Ports:
         archive=database.archive,
         outbox=database.outbox_archive,
         watch=database.watch,
+        backlog=database.watch,
     )
 
 

@@ -31,6 +31,7 @@ def test_nothing_breaks_the_core_over_sqlite(tmp_path: Path) -> None:
                 archive=self.database.archive,
                 outbox=self.database.outbox_archive,
                 watch=self.database.watch,
+                backlog=self.database.watch,
             )
 
         async def close(self) -> None:

@@ -110,6 +110,27 @@ async def test_worker_alone_ends_cleanly(tmp_path: Path, database_url: str) -> N
     assert (await finish(process))[0] == 0
 
 
+async def test_worker_shows_its_figures_where_it_is_told_to(tmp_path: Path, database_url: str) -> None:
+    """To whoever knows the token; an address that is taken is one line."""
+    port = free_port()
+    environ = {**environment(database_url, 0), "METRICS_ADDRESS": f"127.0.0.1:{port}"}
+    process = await start("worker", environ, tmp_path)
+    assert process.stderr is not None
+    async with asyncio.timeout(60):
+        while b"worker started" not in await process.stderr.readline():
+            assert process.returncode is None
+    token = {"Authorization": f"Bearer {environ['INTERNAL_API_TOKEN']}"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        assert (await client.get("/metrics")).status_code == 401
+        page = await client.get("/metrics", headers=token)
+    assert 'paywall_chore_last_success_timestamp_seconds{chore="sweep"}' in page.text
+    refused = await finish(await start("worker", environ, tmp_path))
+    assert refused[0] == 2
+    assert refused[2].splitlines()[-1].startswith("paywall: ")
+    process.send_signal(signal.SIGTERM)
+    assert (await finish(process))[0] == 0
+
+
 async def test_port_that_is_taken_is_one_line(tmp_path: Path, database_url: str) -> None:
     """Not a traceback."""
     with socket.socket() as taken:

@@ -17,6 +17,7 @@ from adapters.http.dependencies import HttpDependencies
 from adapters.http.rate_counters import MemoryCounter
 from adapters.http.rate_limits import RateLimits
 from adapters.i18n import spoken
+from adapters.metrics.measures import Measures
 from adapters.stripe.webhook import StripeWebhook
 from entrypoints.server import serving
 from paywall_core.access_token import AccessTokens
@@ -27,7 +28,7 @@ from paywall_core.locales import Locales
 from paywall_core.one_time_code import OneTimeCodes
 from paywall_core.plans import Plan, PlanCatalogue
 from paywall_core.ports.directory import OrderDirectory
-from paywall_core.ports.operations import InvariantWatch, OrderArchive
+from paywall_core.ports.operations import BacklogWatch, InvariantWatch, OrderArchive
 from paywall_core.ports.unit_of_work import UnitOfWork
 from paywall_core.restore_challenge import RestoreChallenge
 from paywall_core.testing import FakeClock, FakeCustomerPortal, FakeGateway, SeededRandomness
@@ -36,6 +37,7 @@ from paywall_core.use_cases.activate_access import ActivateAccess
 from paywall_core.use_cases.check_invariants import CheckInvariants
 from paywall_core.use_cases.confirm_restore import ConfirmRestore
 from paywall_core.use_cases.customer_portal import OpenCustomerPortal
+from paywall_core.use_cases.measure_backlog import MeasureBacklog
 from paywall_core.use_cases.record_payment import RecordPayment
 from paywall_core.use_cases.record_together import RecordTogether
 from paywall_core.use_cases.request_restore import RequestRestore
@@ -62,6 +64,10 @@ PLANS: Final = PlanCatalogue(
 )
 
 
+class Watch(InvariantWatch, BacklogWatch, Protocol):
+    """What must never be, and what waits."""
+
+
 class Storage(Protocol):
     """A database: a real one, or the core's in memory."""
 
@@ -80,8 +86,8 @@ class Storage(Protocol):
         ...
 
     @property
-    def watch(self) -> InvariantWatch:
-        """What must never be."""
+    def watch(self) -> Watch:
+        """What must never be, and what waits."""
         ...
 
 
@@ -173,6 +179,8 @@ def http_dependencies(
         clock=clock,
         readiness=readiness,
         check_invariants=CheckInvariants(watch=storage.watch, archive=storage.archive, clock=clock),
+        measure_backlog=MeasureBacklog(watch=storage.watch, clock=clock),
+        measures=Measures(plan.name for plan in PLANS),
         internal_tokens=["an internal token", "an older internal token"],
         locales=locales,
         public_base_url="http://testserver.local",
@@ -334,6 +342,8 @@ async def client_of(parts: HttpDependencies) -> AsyncIterator[httpx.AsyncClient]
 async def running(database: Database, **changes: Any) -> AsyncIterator[Service]:
     """The application on a port of its own; `changes` as in `http_dependencies`, and `storage` in place of it."""
     world = new_world()
-    parts = {"storage": database, "readiness": database.is_ready, **changes}
+    measures = Measures(plan.name for plan in PLANS)
+    database.on_changed = measures.changed
+    parts = {"storage": database, "readiness": database.is_ready, "measures": measures, **changes}
     async with client_of(http_dependencies(parts.pop("storage"), world, **parts)) as client:
         yield Service(client=client, database=database, world=world)

@@ -19,13 +19,13 @@ from adapters.db.database import Database
 from adapters.http.app import create_app
 from adapters.http.rate_limits import Rate, RateLimits
 from paywall_core.ports.directory import AccessRecord, OrderDirectory, SessionRecord
-from paywall_core.ports.operations import InvariantWatch, OrderArchive, Violation, WatchLimits
+from paywall_core.ports.operations import Backlog, OrderArchive, Violation, WatchLimits
 from paywall_core.ports.unit_of_work import UnitOfWork
 from paywall_core.testing import InMemoryStore
 
 from .rows import access, payment, restore, service, tracking
 from .rows.table import ANYTHING, Call, Row
-from .service import Service, check_problem, http_dependencies, new_world, running
+from .service import Service, Watch, check_problem, http_dependencies, new_world, running
 
 ONCE_A_DAY: Final = Rate(requests=1, unit="day")
 LIMITED: Final = RateLimits(
@@ -40,7 +40,7 @@ TABLE: Final[Mapping[str, tuple[Call, Callable[[], Iterator[Row]]]]] = {
 }
 
 
-class Away(OrderDirectory, InvariantWatch):
+class Away(OrderDirectory, Watch):
     """A database that is not there."""
 
     def unit_of_work(self) -> UnitOfWork:
@@ -58,11 +58,15 @@ class Away(OrderDirectory, InvariantWatch):
         return InMemoryStore().archive
 
     @property
-    def watch(self) -> InvariantWatch:
+    def watch(self) -> Watch:
         """Nothing to count."""
         return self
 
     async def violations(self, now: datetime, limits: WatchLimits) -> Sequence[Violation]:
+        """No answer."""
+        raise OSError("the disk is full")
+
+    async def backlog(self, now: datetime) -> Backlog:
         """No answer."""
         raise OSError("the disk is full")
 

@@ -113,9 +113,9 @@ async def _ask(
     if lane is not None:
         real = lane.answer
 
-        async def watched(*arguments: Any) -> Any:
+        async def watched(*arguments: Any, began: float) -> Any:
             nonlocal was_fast
-            rest = await real(*arguments)
+            rest = await real(*arguments, began=began)
             was_fast = rest is None
             return rest
 
@@ -288,7 +288,7 @@ async def test_client_who_leaves_in_the_middle_is_left_to_the_ordinary_road(road
     lane = roads.apps[0].fast_lane
     assert lane is not None
     scope: Any = {"type": "http", "method": "POST", "path": GATE[1], "headers": [*PLAIN, *TOKEN], "query_string": b""}
-    rest = await lane.answer(scope, receive, send)
+    rest = await lane.answer(scope, receive, send, began=0.0)
     assert rest is not None
     assert [(await rest())["type"] for _ in range(2)] == ["http.request", "http.disconnect"]
     assert sent == []

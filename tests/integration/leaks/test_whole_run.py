@@ -1,4 +1,4 @@
-"""After a whole run of the product as a process, neither its log nor its database holds what was secret in it."""
+"""After a whole run of the product as a process, neither its log, its figures nor its database holds a secret of it."""
 
 import asyncio
 import re
@@ -239,6 +239,8 @@ async def test_nothing_secret_stays_behind(
         ):
             run = Run(world=world, mailbox=mailbox, browser=browser, environ=environ)
             await whole_run(run)
+            token = {"Authorization": f"Bearer {environ['INTERNAL_API_TOKEN']}"}
+            figures = (await browser.get(f"{shop}/metrics", headers=token)).text
             # While it runs, so that SQLite's write-ahead log is read too.
             texts = list(sqlite_texts(tmp_path / "paywall.db")) if engine_name == "sqlite" else []
         texts += await postgresql_texts(empty_database_url) if engine_name == "postgresql" else []
@@ -252,4 +254,7 @@ async def test_nothing_secret_stays_behind(
     for value in (*in_play.settings.values(), *in_play.tokens, *in_play.codes, *in_play.addresses):
         assert in_play.in_log(f"{logged}\n{value}\n") != []  # this search, in this log, would find it
     assert in_play.in_log(logged) == []
+    assert 'route="/tg/webhook"' in figures or bot_mode == "polling"  # the path that was asked for ends in a secret
+    assert 'paywall_bot_update_duration_seconds_count{outcome="handled"}' in figures
+    assert in_play.in_log(figures) == []
     assert in_play.in_database(texts) == []

@@ -46,10 +46,10 @@ MONTHLY: Final = SandboxPrice(
     id="price_month", product_name="Access by the month", amount_minor=900, currency="eur", interval="month"
 )
 _PLANS: Final = {"one_time": "one_time_basic", "subscription": "sub_monthly"}
-_STRIPE_KEY, _WEBHOOK_SECRET, _INTERNAL = "sk_test_lives", "whsec_lives", "the lives' own internal token"
+_STRIPE_KEY, _WEBHOOK_SECRET, INTERNAL = "sk_test_lives", "whsec_lives", "the lives' own internal token"
 _ENVIRONMENT: Final = {
     "APP_PUBLIC_BASE_URL": "https://shop.example",
-    "INTERNAL_API_TOKEN": _INTERNAL,
+    "INTERNAL_API_TOKEN": INTERNAL,
     "TOKEN_SECRET": "the secret of the lives' own tokens",
     "STRIPE_SECRET_KEY": _STRIPE_KEY,
     "STRIPE_WEBHOOK_SECRET": _WEBHOOK_SECRET,
@@ -149,7 +149,7 @@ class World:
     async def access(self, user: int) -> dict[str, Any]:
         """What the bot hears of a Telegram user."""
         answer = await self.client.post(
-            "/api/bot/access/status", json={"telegram_user_id": user}, headers={"X-Internal-Token": _INTERNAL}
+            "/api/bot/access/status", json={"telegram_user_id": user}, headers={"X-Internal-Token": INTERNAL}
         )
         assert answer.status_code == 200, answer.text
         said: dict[str, Any] = answer.json()

@@ -53,6 +53,7 @@ def test_defaults_are_the_documented_ones() -> None:
     assert settings.notices == tuple(NoticeKind)
     assert settings.sweep == SweepSettings(max_share=0.1, max_orders=1000)
     assert settings.reconcile_minutes == 10
+    assert settings.metrics_address is None
     assert settings.bot.username == "paywall_bot"
     assert "sk_test" not in repr(settings)
 
@@ -86,6 +87,9 @@ def test_missing_setting_is_named_in_one_line(name: str) -> None:
         ("SWEEP_MAX_PERCENT", "nan"),
         ("SWEEP_MAX_ORDERS", "0"),
         ("RECONCILE_MINUTES", "0"),
+        ("METRICS_ADDRESS", "hunter2"),
+        ("METRICS_ADDRESS", "127.0.0.1:99999"),
+        ("METRICS_ADDRESS", "::1:9101"),
         ("RETENTION_DAYS", "44"),
         ("RETENTION_DAYS", "1e3"),
         ("BOT_USERNAME", "a b"),
@@ -198,6 +202,16 @@ def test_each_role_needs_only_what_it_uses() -> None:
     with pytest.raises(SettingError, match=r"^BOT_TOKEN"):
         load_settings(bot, Role.BOT)
     assert load_settings({**bot, "BOT_TOKEN": "1:a"}, Role.BOT).stripe.prices["sub_monthly"] == ""
+
+
+def test_worker_that_shows_figures_needs_the_token_for_them() -> None:
+    """Without an address it does without; an address may be of either kind."""
+    worker = {key: value for key, value in GOOD.items() if key != "INTERNAL_API_TOKEN"}
+    assert load_settings(worker, Role.WORKER).internal_tokens == ()
+    for text, address in {"0.0.0.0:9101": ("0.0.0.0", 9101), "[::1]:9": ("::1", 9), "host:0": ("host", 0)}.items():  # noqa: S104  - only parsed
+        with pytest.raises(SettingError, match=r"^INTERNAL_API_TOKEN"):
+            load_settings({**worker, "METRICS_ADDRESS": text}, Role.WORKER)
+        assert load_settings({**GOOD, "METRICS_ADDRESS": text}, Role.WORKER).metrics_address == address
 
 
 def test_environment_wins_over_the_file(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 import structlog
 
+from adapters.metrics.measures import Measures
 from entrypoints.chores import forgetting, hastening, sweeping, watching
 from entrypoints.worker import Worker
 from paywall_core.access_token import AccessTokens
@@ -52,6 +53,7 @@ class Setting:
         self.store = InMemoryStore()
         self.mailer = FakeMessenger()
         self.tracker = FakeClickTracker()
+        self.measures = Measures()
         self.stop, self.awake = asyncio.Event(), asyncio.Event()
         links = ActivationLinks(tokens=AccessTokens([SECRET]), bot_username="bot")
         unit_of_work = self.store.unit_of_work
@@ -103,6 +105,8 @@ class Setting:
             ],
             listen=asyncio.Event.wait,
             awake=self.awake,
+            measures=self.measures,
+            clock=self.clock,
             poll_seconds=0.01,
         )
 

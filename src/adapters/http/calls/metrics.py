@@ -1,13 +1,22 @@
-"""What Prometheus reads: whether everything holds that must always hold. Only for those who know the internal token."""
+"""What Prometheus reads: what this process counted, what must never be, what waits. For those who know the token."""
 
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
 from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from adapters.http.dependencies import HttpDependencies
 from adapters.http.guards import metrics_only
 from adapters.http.openapi import BEARER_TOKEN, Saying, described
-from paywall_core.ports.operations import INVARIANTS
+from adapters.metrics.exposition import CONTENT_TYPE, exposition
+from adapters.metrics.instruments import Family
+from adapters.metrics.readings import backlog_read, database_up, violations_read
+
+_READ_SECONDS: Final = 8.0  # Prometheus itself waits for ten
+_log = structlog.stdlib.get_logger("paywall.http")
 
 
 def metrics_calls(d: HttpDependencies) -> list[HTTPRouteHandler]:
@@ -21,25 +30,27 @@ def metrics_calls(d: HttpDependencies) -> list[HTTPRouteHandler]:
         **described(
             "metrics",
             "What Prometheus reads",
-            about="One gauge for each invariant: how many cases there are in which it does not hold. All must be 0. "
+            about="What this process has counted and timed; from the database, what must never be and what waits. "
+            "While the database is away `paywall_database_up` is 0, and what is read from it is not there. "
             "Send the internal token as `Authorization: Bearer`.",
             tag="service",
-            problems=("bearer_token_invalid", "internal_error"),
+            problems=("bearer_token_invalid",),
             saying=Saying(answered={"one gauge": 'paywall_invariant_violations{invariant="dead_letters"} 0.0'}),
         ),
     )
     async def metrics() -> Response[str]:
-        registry = CollectorRegistry()
-        violations = Gauge(
-            "paywall_invariant_violations",
-            "Cases in which an invariant does not hold; all must be 0",
-            ["invariant"],
-            registry=registry,
-        )
-        for name in INVARIANTS:
-            violations.labels(name)
-        for violation in await d.check_invariants():
-            violations.labels(violation.invariant).set(violation.count)
-        return Response(generate_latest(registry).decode(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        page = exposition([*d.measures.families, *await _readings(d)])
+        return Response(page.decode(), headers={"Content-Type": CONTENT_TYPE})
 
     return [metrics]
+
+
+async def _readings(d: HttpDependencies) -> Sequence[Family]:
+    """What the database says; what the process counted is most wanted when that is away."""
+    try:
+        async with asyncio.timeout(_READ_SECONDS):
+            violations, backlog = await d.check_invariants(), await d.measure_backlog()
+    except Exception as error:  # noqa: BLE001  - whatever it was, the page says that it was
+        _log.warning("metrics.unread", reason=type(error).__name__)
+        return [database_up(is_up=False)]
+    return [database_up(is_up=True), *violations_read(violations), *backlog_read(backlog, d.clock.now())]

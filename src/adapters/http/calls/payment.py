@@ -21,6 +21,7 @@ from adapters.http.dependencies import HttpDependencies
 from adapters.http.fields import read_parameters
 from adapters.http.openapi import Body, Saying, described, query_parameters
 from adapters.http.rate_limits import Limiter
+from paywall_core.errors import InvalidPayload, InvalidSignature
 from paywall_core.use_cases.customer_portal import OpenCustomerPortal
 from paywall_core.use_cases.record_payment import RecordPayment
 from paywall_core.use_cases.session_status import GetSessionStatus
@@ -29,6 +30,10 @@ from paywall_core.use_cases.start_checkout import StartCheckout, StartCheckoutCo
 WEBHOOK_MAX_BYTES: Final = 512 * 1024
 _NOT_AN_ADDRESS: Final = ("email", "must be an e-mail address")
 _ORDER: Final = "0b9a3f5e-6c0e-4d55-9a56-6f1f4b1f2f10"
+_REFUSALS: Final[dict[type[Exception], str]] = {
+    InvalidSignature: "invalid_signature",
+    InvalidPayload: "invalid_payload",
+}
 _log = structlog.stdlib.get_logger("paywall.http")
 
 _CHECKOUT: Final = described(
@@ -159,6 +164,11 @@ async def take_event(d: HttpDependencies, body: bytes, signature: str) -> Webhoo
     _log.info(
         "webhook.recorded", **event, duplicate=recorded.duplicate, parked=recorded.parked, order_id=recorded.order_id
     )
+    outcome = "duplicate" if recorded.duplicate else "parked" if recorded.parked else "recorded"
+    d.measures.webhooks.add(outcome)
+    if not recorded.duplicate:  # what is sent again, or by hand, says nothing about the way here
+        age = (d.clock.now() - notification.occurred_at).total_seconds()
+        d.measures.webhook_age.of().observe(max(0.0, age))
     return WebhookAnswer(received=True, duplicate=recorded.duplicate)
 
 
@@ -190,8 +200,12 @@ def payment_calls(d: HttpDependencies, limiter: Limiter) -> list[HTTPRouteHandle
 
     @post("/api/stripe/webhook", status_code=200, request_max_body_size=WEBHOOK_MAX_BYTES, **_WEBHOOK)
     async def webhook(request: Request[Any, Any, Any]) -> WebhookAnswer:
-        signature = request.headers.get("stripe-signature", "")
-        return await take_event(d, await request.body(), signature)
+        body, signature = await request.body(), request.headers.get("stripe-signature", "")
+        try:
+            return await take_event(d, body, signature)
+        except Exception as error:  # counted here, and not there: the fast lane leaves it to us to fail
+            d.measures.webhooks.add(_REFUSALS.get(type(error), "failed"))
+            raise
 
     @get("/api/payment/session-status", middleware=limiter.middleware("status", limits.status), **_SESSION_STATUS)
     async def session_status(request: Request[Any, Any, Any]) -> SessionStatusAnswer:

@@ -15,6 +15,7 @@ except ModuleNotFoundError as error:  # pragma: no cover  - packaging/try_core.p
 pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__)))
 
 from paywall_core.testing.contract.archive import OrderArchiveContract, OutboxArchiveContract  # noqa: E402  - see above
+from paywall_core.testing.contract.backlog import BacklogWatchContract  # noqa: E402
 from paywall_core.testing.contract.directory import OrderDirectoryContract  # noqa: E402
 from paywall_core.testing.contract.gateway import PaymentGatewayContract  # noqa: E402
 from paywall_core.testing.contract.hastening import HasteningContract  # noqa: E402
@@ -37,6 +38,7 @@ from paywall_core.testing.contract.watching import InvariantWatchContract  # noq
 
 __all__ = [
     "AccessMessengerContract",
+    "BacklogWatchContract",
     "CodeMessengerContract",
     "DatabaseContract",
     "HasteningContract",
@@ -73,5 +75,6 @@ class DatabaseContract(
     OrderArchiveContract,
     OutboxArchiveContract,
     InvariantWatchContract,
+    BacklogWatchContract,
 ):
     """Every contract of a database at once."""
