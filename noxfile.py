@@ -53,6 +53,7 @@ nox.options.sessions = [
 ROOT = Path(__file__).parent
 CHROMIUM = Path("/usr/bin/chromium")
 WRK = Path("/usr/bin/wrk")
+PGBOUNCER = Path("/usr/sbin/pgbouncer")
 PROMETHEUS = Path("/usr/bin/prometheus")
 CONSTRAINTS = ("-c", "constraints.txt")
 WORKERS = "4"  # two for each core of a small machine: half of its time such a test waits for a server or a browser
@@ -280,6 +281,8 @@ def dashboard(session: nox.Session) -> None:
 def benchmark(session: nox.Session) -> None:
     """The hot calls under load, as ratios to two references (Linux). Not part of the checks: minutes to hours."""
     _need_debian(session, "wrk", WRK)
+    if "--scaled" in session.posargs:
+        _need_debian(session, "pgbouncer", PGBOUNCER)
     groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test", "benchmark")
     session.install("-e", ".[sandbox]", *groups, *CONSTRAINTS)
     # Ours is measured as an operator has it: alone in its environment, and compiled. What finds the tests' packages

@@ -1,18 +1,21 @@
 """The layouts: what is started, and what is measured against what."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from benchmarks import burst as bursts
+from benchmarks import scaled as surroundings
+from benchmarks import settings
 from benchmarks import soak as soaks
 from benchmarks.databases import Database, new_postgresql, new_sqlite, postgresql_server
 from benchmarks.fill import Filled, fill
 from benchmarks.options import Options
 from benchmarks.report import Report, ServerFigures, Table, lines_of, show
 from benchmarks.rounds import Rounds, Subject, check_agreement
-from benchmarks.servers import BARE, NAMES, OURS, USUAL, running, start_up_seconds
+from benchmarks.servers import BARE, NAMES, OURS, USUAL, Server, process, running, start_up_seconds
 
+_WORKERS: Final = 2
 _GROWTH: Final = (
     "The same calls beside more orders. Not measured: orders whose rows are not in the system's memory, which a cold "
     "or smaller machine reads from its disk; provider's events and outbox rows of all but the newest million orders."
@@ -63,6 +66,32 @@ async def processes(options: Options, report: Report, count: int) -> None:
         await _compare(options, report, title, [one, several], bases=(one.name,), starts={})
 
 
+async def scaled(options: Options, report: Report, count: int) -> None:
+    """One API process on PostgreSQL against several as in production, by their own ports and behind a balancer."""
+    report.notes["scaled"] = surroundings.NOTE
+    async with _databases(options, ("postgresql",)) as opened, AsyncExitStack() as stack:
+        database, orders = opened[0]
+        filled = await fill(database, orders)
+        one = await _subject(stack, options, OURS, filled, called="1 process")
+        bouncer, url = await stack.enter_async_context(surroundings.pgbouncer(database.url, options.directory))
+        redis_url = await stack.enter_async_context(surroundings.redis())
+        around = {"REDIS_URL": redis_url, "TRUSTED_PROXIES": "127.0.0.1", **options.ours}
+        apis = [await stack.enter_async_context(_running(options, OURS, url, around)) for _ in range(count)]
+        balancer = await stack.enter_async_context(surroundings.balancer(apis, options.directory))
+        for number in range(_WORKERS):
+            command, log = (options.service, "worker"), options.directory / f"worker-{number}.log"
+            await stack.enter_async_context(process(command, {**settings.environment(url, 0), **around}, log))
+        subjects = [
+            one,
+            Subject(name=f"{count} pooled", filled=filled, servers=[*apis, bouncer]),
+            Subject(name=f"{count} balanced", filled=filled, servers=[*apis, bouncer, balancer], doors=[balancer]),
+        ]
+        title = (
+            f"postgresql, {orders:,} orders, {count} processes with PgBouncer, Redis and a balancer against one alone"
+        )
+        await _compare(options, report, title, subjects, bases=(one.name,), starts={})
+
+
 async def burst(options: Options, report: Report, purchases: int) -> None:
     """Very many purchases at once, with a worker that mails."""
     async with _databases(options, options.databases) as opened:
@@ -100,18 +129,22 @@ async def _databases(options: Options, kinds: Sequence[str]) -> AsyncIterator[li
 async def _subject(
     stack: AsyncExitStack, options: Options, name: str, filled: Filled, *, called: str | None = None
 ) -> Subject:
-    server = await stack.enter_async_context(
-        running(
-            name,
-            filled.database.url,
-            options.directory,
-            server=options.server,
-            service=options.service,
-            limits=options.limits,
-            further=options.ours,
-        )
-    )
+    server = await stack.enter_async_context(_running(options, name, filled.database.url, options.ours))
     return Subject(name=called or name, filled=filled, servers=[server])
+
+
+def _running(
+    options: Options, name: str, database_url: str, further: Mapping[str, str]
+) -> AbstractAsyncContextManager[Server]:
+    return running(
+        name,
+        database_url,
+        options.directory,
+        server=options.server,
+        service=options.service,
+        limits=options.limits,
+        further=further,
+    )
 
 
 async def _start_up(options: Options, name: str, database_url: str) -> float:

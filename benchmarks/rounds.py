@@ -23,16 +23,22 @@ _COMPARED = 60  # answers that all servers must give alike
 
 
 class Subject(Struct, kw_only=True):
-    """What is measured: one or several processes of a server, on a filled database."""
+    """What is measured: one or several processes of a server, on a filled database.
+
+    Attributes:
+        servers: all processes that belong to it, whose cost is counted.
+        doors: those of them that take the requests.
+    """
 
     name: str
     filled: Filled
     servers: Sequence[Server]
+    doors: Sequence[Server] = ()
 
     @property
     def ports(self) -> list[int]:
-        """Where they listen."""
-        return [server.port for server in self.servers if server.port is not None]
+        """Where the load goes: to the doors; without any, to each server that listens."""
+        return [server.port for server in self.doors or self.servers if server.port is not None]
 
 
 class Measurement(Struct, kw_only=True):

@@ -3,6 +3,7 @@
     python -m benchmarks.run [--orders 10000,1000000] [--rounds 5] [--seconds 5] [--out NAME]
     python -m benchmarks.run --growth --orders 10000,1000000,10000000
     python -m benchmarks.run --processes 2
+    python -m benchmarks.run --scaled 2
     python -m benchmarks.run --burst 10000
     python -m benchmarks.run --soak 3600
 
@@ -17,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import databases, layouts, plots, report
+from benchmarks import databases, layouts, plots, report, scaled
 from benchmarks.options import Options
 from benchmarks.servers import ROOT
 
@@ -27,6 +28,8 @@ def main() -> None:
     arguments = _parser().parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk is not there: run `apt-get install wrk` as root")
+    if arguments.scaled and (package := scaled.missing()):
+        sys.exit(f"{package} is not there: run `apt-get install {package}` as root")
     with tempfile.TemporaryDirectory(prefix="paywall-benchmark-", dir=arguments.directory) as name:
         directory = Path(name)
         directory.chmod(0o755)  # under root PostgreSQL runs as another user
@@ -58,6 +61,8 @@ async def _run(arguments: argparse.Namespace, options: Options, found: report.Re
         await layouts.growth(options, found)
     elif arguments.processes > 1:
         await layouts.processes(options, found, arguments.processes)
+    elif arguments.scaled:
+        await layouts.scaled(options, found, arguments.scaled)
     elif arguments.burst:
         await layouts.burst(options, found, arguments.burst)
     elif arguments.soak:
@@ -67,7 +72,7 @@ async def _run(arguments: argparse.Namespace, options: Options, found: report.Re
 
 
 def _layout(arguments: argparse.Namespace) -> str:
-    for name in ("growth", "burst", "soak"):
+    for name in ("growth", "scaled", "burst", "soak"):
         if getattr(arguments, name):
             return name
     return "processes" if arguments.processes > 1 else "calls"
@@ -78,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     layout = parser.add_mutually_exclusive_group()
     layout.add_argument("--growth", action="store_true", help="ours alone, with each number of --orders in turn")
     layout.add_argument("--processes", type=int, default=1, help="so many API processes against one")
+    layout.add_argument(
+        "--scaled", type=int, default=0, help="so many API processes with PgBouncer, Redis and a balancer against one"
+    )
     layout.add_argument("--burst", type=int, default=0, help="so many purchases' webhooks at once, with a worker")
     layout.add_argument("--soak", type=int, default=0, metavar="SECONDS", help="does memory grow under lasting load?")
     parser.add_argument("--orders", default="10000", help="orders to fill the database with, comma-separated")
