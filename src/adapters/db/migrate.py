@@ -108,13 +108,14 @@ async def _alone(url: URL) -> AsyncIterator[None]:
 
     On a connection of its own: the steps have several transactions, and some statements may be in none. Its transaction
     is idle, and sees to it that it holds no snapshot (a statement without values, by the simple protocol): an index
-    that is built beside writers would wait for that one for ever.
+    that is built beside writers would wait for that one for ever. Nor may a server that ends idle transactions end it.
     """
     _, arguments = dialect_of("postgresql").create_connect_args(url)
     arguments.pop("prepared_statement_cache_size", None)
     guard = await asyncpg.connect(**arguments)
     try:
         async with guard.transaction():
+            await guard.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             await guard.execute(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
             yield
     finally:
