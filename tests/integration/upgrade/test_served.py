@@ -188,7 +188,9 @@ async def test_migration_waits_for_a_lock_without_making_others_wait(
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql"])
-async def test_nobody_else_migrates_where_the_server_ends_idle_transactions(database_url: str, engine_name: str) -> None:
+async def test_nobody_else_migrates_where_the_server_ends_idle_transactions(
+    database_url: str, engine_name: str
+) -> None:
     """As managed servers do: an index that is built for minutes leaves the one that holds the lock idle."""
     _, arguments = dialect_of("postgresql").create_connect_args(parse_url(database_url))
     arguments.pop("prepared_statement_cache_size", None)
