@@ -204,3 +204,18 @@ async def test_nobody_else_migrates_where_the_server_ends_idle_transactions(
                 await asyncio.sleep(0.01)
     finally:
         await other.close()
+
+
+@pytest.mark.parametrize("words", [["migrate"], ["migrate", "--check"], ["serve"]])
+@pytest.mark.parametrize(
+    "url", ["postgresql+asyncpg://paywall:hunter2@127.0.0.1:9/paywall", "sqlite+aiosqlite:////hunter2/none/paywall.db"]
+)
+async def test_database_that_is_away_is_one_line(tmp_path: Path, url: str, words: list[str]) -> None:
+    """Without a word of its URL. A SQLite file that is not there is no schema yet, to whoever only looks."""
+    given = {name: value for name, value in ENVIRON.items() if name != "BOT_TOKEN"}
+    code, out, err = await run(tmp_path, *words, **{**given, "DATABASE_URL": url, "HTTP_PORT": "0"})
+    assert code != 0
+    said = err or out
+    assert said.count("\n") == 1, said
+    assert "the database cannot be used: " in said or "there is none: run `paywall migrate`" in said
+    assert "hunter2" not in said
