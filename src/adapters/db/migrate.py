@@ -79,6 +79,8 @@ async def migrate(url: str, revision: str = "head") -> Schema:
     engine = create_engine(url)
     try:
         if engine.dialect.name == "sqlite":
+            if not await asyncio.to_thread(_directory_of(parse_url(url)).is_dir):
+                raise CannotMigrate("the directory that the file is to be in is not there")
             async with AsyncExitStack() as stack:
                 with _connecting():  # the write lock first: nobody moves what we look at
                     connection = await stack.enter_async_context(for_writing(engine).begin())
@@ -105,6 +107,10 @@ async def schema_of(url: str) -> Schema:
             return await connection.run_sync(schema_on)
     finally:
         await engine.dispose()
+
+
+def _directory_of(url: URL) -> Path:
+    return Path(url.database or "").parent
 
 
 def _is_missing_file(url: URL) -> bool:

@@ -114,6 +114,8 @@ async def test_checkout_begins_the_trace_and_stripes_part_hangs_on_it(told: Told
     assert (checkout.parent, checkout.context.span_id) == (None, beginning_of(ORDER).span_id)
     assert asked.parent is not None
     assert asked.parent.span_id == checkout.context.span_id
+    await told.traces.recording(saying(RecordedPayment(order_id=ORDER)), "webhook")(of(None))
+    assert len({span.context.span_id for span in told.kept.get_finished_spans()}) == 3, "the others' ids are their own"
 
 
 async def test_checkout_that_fails_says_of_what_type_its_error_was(told: Told) -> None:

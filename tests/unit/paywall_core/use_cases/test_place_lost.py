@@ -76,12 +76,22 @@ async def test_run_that_dies_after_it_placed_an_order_loses_nobody(world: World)
     await world.record(said)
     await world.place_lost(world.ledger.events)
     assert world.state(started) is State.PENDING
+    assert world.store.tables.references[started.session_id] == started.order_id, "events that name only the session"
     world.clock.advance(SESSION_AGE + timedelta(seconds=1))
     world.gateway.answers[started.session_id] = world.paid(started, None)
     report = await world.reconcile()
     assert (report.placed, report.asked) == (0, 1)
     assert world.state(started) is State.TOKEN_ISSUED
     assert world.store.tables.events["evt_1"].order_id == started.order_id
+
+
+async def test_order_was_placed_when_the_first_is_heard_of_it(world: World) -> None:
+    """A bank debit is told of twice, days apart; the terms run from the payment, whenever that was."""
+    started = await paid_and_lost(world)
+    (completed,) = world.ledger.events
+    later = structs.replace(completed, event_id="evt_later", occurred_at=completed.occurred_at + timedelta(days=3))
+    await world.place_lost([completed, later])
+    assert world.order(started.order_id).created_at == completed.occurred_at
 
 
 async def test_again_places_nothing(world: World) -> None:
