@@ -20,6 +20,7 @@ _FETCHED: Final = {
 _ONLY_NAMED: Final = {"canonical", "next", "prev", "index", "search", "author", "license", "up", "top"}
 _IN_STYLES: Final = re.compile(r"""(?:url\(\s*|@import\s+)["']?((?:https?:)?//[^"')\s]+)""")
 _IN_SCRIPTS: Final = re.compile(r"""(?:fetch|import|importScripts)\(\s*["'`]((?:https?:)?//[^"'`]+)""")
+_IN_SETS: Final = re.compile(r"(?:^|[\s,])((?:https?:)?//[^\s,]+)")
 _ELSEWHERE: Final = re.compile(r"(?:https?:)?//")
 
 
@@ -40,6 +41,7 @@ class _Page(HTMLParser):
         if not named and _ELSEWHERE.match(address):
             self.found.append(address)
         self.found += _IN_STYLES.findall(given.get("style", ""))
+        self.found += _IN_SETS.findall(f"{given.get('srcset', '')} {given.get('poster', '')}")
 
     def handle_data(self, data: str) -> None:
         """What stands in a style or a script."""

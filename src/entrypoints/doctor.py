@@ -15,6 +15,7 @@ from msgspec import structs
 from adapters.bot.checkup import TelegramCheckup
 from adapters.db.checkup import DatabaseCheckup
 from adapters.http.checkup import HealthCheckup, RedisCheckup
+from adapters.otel.checkup import CollectorCheckup
 from adapters.smtp.checkup import SmtpCheckup
 from adapters.stripe.checkup import StripeCheckup
 from adapters.tracking.checkup import MetaCheckup, MobiSlonCheckup
@@ -103,6 +104,8 @@ def outside_checkups(settings: Settings, clock: Clock) -> Sequence[Checkup]:
         )
     if settings.mobi_slon_url is not None:
         checkups.append(MobiSlonCheckup(settings.mobi_slon_url))
+    if settings.collector is not None:
+        checkups.append(CollectorCheckup(endpoint=settings.collector.endpoint, headers=settings.collector.headers))
     return checkups
 
 
@@ -209,6 +212,7 @@ def _without_secrets(finding: Finding, secrets: Sequence[str]) -> Finding:
 
 def _secret_values(settings: Settings) -> Iterator[str]:
     smtp, bot, meta, stripe = settings.smtp, settings.bot, settings.meta, settings.stripe
+    collector = settings.collector
     given = [
         *settings.internal_tokens,
         *(secret.decode(errors="replace") for secret in settings.token_secrets),
@@ -218,8 +222,9 @@ def _secret_values(settings: Settings) -> Iterator[str]:
         bot.webhook_secret,
         smtp and smtp.password,
         meta and meta.access_token,
+        *(collector.headers.values() if collector else ()),
     ]
-    for url in (settings.database_url, settings.redis_url or ""):
+    for url in (settings.database_url, settings.redis_url or "", collector.endpoint if collector else ""):
         login = url.partition("://")[2].rpartition("@")[0]  # urlsplit would stumble over an odd password
         password = login.partition(":")[2]
         given += [password, unquote(password)]

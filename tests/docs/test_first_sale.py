@@ -2,8 +2,11 @@
 
 import re
 
+import pytest
+
 from adapters.stripe.checkup import _SAID_TWICE
 from adapters.stripe.translate import USED_EVENT_TYPES
+from entrypoints.settings import Role, load_settings
 from tests.docs.pages import DOCS, ROOT, read
 
 GUIDE = read(DOCS / "first-sale.md")
@@ -29,3 +32,15 @@ def test_the_rights_of_the_key_are_for_the_calls_that_are_made() -> None:
         for name in re.findall(r"`([a-z_.]+)`", cells[2])
     }
     assert called - {"accounts"} == told
+
+
+@pytest.mark.parametrize("role", [Role.SERVE, Role.DOCTOR])
+def test_whoever_does_what_the_guide_says_has_all_settings(role: Role) -> None:
+    """What its blocks collect, and the secrets that it makes, are enough to start."""
+    lines = [line for block in GUIDE.blocks if block.language == "ini" for line in block.text.splitlines()]
+    collected = dict(line.replace("...", "FilledIn").split("=", 1) for line in lines)
+    (loop,) = [block.text for block in GUIDE.blocks if "for name in" in block.text]
+    made = dict.fromkeys(re.findall(r"\b[A-Z_]{5,}\b", loop), "s" * 32)
+    settings = load_settings({**collected, **made}, role)
+    assert settings.smtp is not None
+    assert settings.bot.token is not None

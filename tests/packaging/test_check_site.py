@@ -20,6 +20,8 @@ def check(site: Path) -> subprocess.CompletedProcess[str]:
         ("index.html", '<script src="https://cdn.example/mermaid.js"></script>'),
         ("index.html", '<link rel="stylesheet" href="//fonts.example/css">'),
         ("index.html", '<img src="https://img.example/badge.svg">'),
+        ("index.html", '<img src="a.png" srcset="a.png 1x, https://img.example/a@2.png 2x">'),
+        ("index.html", '<video poster="//img.example/a.png">'),
         ("index.html", "<style>@import 'https://fonts.example/a.css';</style>"),
         ("index.html", '<svg><image xlink:href="http://img.example/a.png"/></svg>'),
         ("a/page.html", '<p style="background: url(https://img.example/a.png)">'),
@@ -41,7 +43,8 @@ def test_what_is_near_or_only_named_is_left_alone(tmp_path: Path) -> None:
     """Links, names of SVG's namespaces, and files beside the page."""
     (tmp_path / "index.html").write_text(
         '<link rel="canonical" href="https://docs.example/"><a href="https://stripe.com/docs">Stripe</a>'
-        '<svg xmlns="http://www.w3.org/2000/svg"></svg><img src="images/a.png"><script src="_static/a.js"></script>',
+        '<svg xmlns="http://www.w3.org/2000/svg"></svg><img src="images/a.png" srcset="a.png 1x, b//c.png 2x">'
+        '<script src="_static/a.js"></script>',
         encoding="utf-8",
     )
     assert check(tmp_path).returncode == 0

@@ -19,6 +19,7 @@ from adapters.db.engine import create_engine, for_writing
 from adapters.db.migrate import not_served, schema_on
 from adapters.db.opening import parse_url
 from adapters.db.partitions import MONTHS_END
+from adapters.db.reasons import what_went_wrong
 from adapters.db.schema import metadata
 from adapters.db.schema_version import head_revision, revisions
 from paywall_core.ports.checkup import Checkup, Finding, Verdict
@@ -94,7 +95,7 @@ class DatabaseCheckup(Checkup):
             detail = f"the database did not answer within {self._timeout_seconds:g} s"
             findings.append(_finding(_URL, Verdict.FAILED, detail))
         except _ERRORS as error:
-            findings.append(_finding(_URL, Verdict.FAILED, _what_went_wrong(error)))
+            findings.append(_finding(_URL, Verdict.FAILED, what_went_wrong(error)))
         finally:
             await engine.dispose()
         return findings
@@ -215,7 +216,7 @@ async def _schema(connection: AsyncConnection) -> Finding:
     try:
         schema = await connection.run_sync(schema_on)
     except DBAPIError as error:
-        return _finding(_SCHEMA, Verdict.FAILED, _what_went_wrong(error))
+        return _finding(_SCHEMA, Verdict.FAILED, what_went_wrong(error))
     current, head = schema.revision, head_revision()
     if current == head:
         return _finding(_SCHEMA, Verdict.OK, f"current ({head})")
@@ -227,21 +228,6 @@ async def _schema(connection: AsyncConnection) -> Finding:
         detail = f"it is {current}, a newer paywall's, and serves this one ({head}) too: finish the roll-over"
         return _finding(_SCHEMA, Verdict.WARNING, detail)
     return _finding(_SCHEMA, Verdict.FAILED, not_served(schema))
-
-
-def _what_went_wrong(error: BaseException) -> str:
-    """In our words: those of a driver may hold the URL. SQLAlchemy's errors hold the driver's."""
-    cause = (error.orig if isinstance(error, DBAPIError) else None) or error
-    said = cause.__cause__ if isinstance(cause.__cause__, asyncpg.PostgresError) else cause
-    if isinstance(said, asyncpg.InvalidAuthorizationSpecificationError):  # a wrong password is one
-        return "the server refuses the user or the password"
-    if isinstance(said, asyncpg.InvalidCatalogNameError):
-        return "the server has no such database: CREATE DATABASE"
-    if isinstance(said, asyncpg.TooManyConnectionsError):
-        return "the server has no connection left: raise max_connections, or run fewer processes"
-    if isinstance(said, sqlite3.DatabaseError) and not isinstance(said, sqlite3.OperationalError):
-        return f"the file is no sound SQLite database: {type(said).__name__}"
-    return f"the database cannot be used: {getattr(said, 'sqlite_errorname', type(said).__name__)}"
 
 
 def _finding(subject: str, verdict: Verdict, detail: str) -> Finding:

@@ -6,8 +6,8 @@ after would queue behind the one who waits. When a lock does not come, the step 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.db.engine import create_engine, for_writing
 from adapters.db.opening import parse_url
+from adapters.db.reasons import what_went_wrong
 from adapters.db.schema import schema_compatibility
 from adapters.db.schema_version import SCRIPTS, Schema, head_revision, revisions
 from adapters.db.statements import dialect_of
@@ -72,13 +73,17 @@ async def migrate(url: str, revision: str = "head") -> Schema:
         What the database says afterwards.
 
     Raises:
-        CannotMigrate: the schema is newer and does not serve this code, or others hold the tables all the time. What
-            steps were done stays, each of them whole.
+        CannotMigrate: the schema is newer and does not serve this code, others hold the tables all the time, or the
+            database is away. What steps were done stays, each of them whole.
     """
     engine = create_engine(url)
     try:
         if engine.dialect.name == "sqlite":
-            async with for_writing(engine).begin() as connection:  # the write lock first: nobody moves what we look at
+            if not await asyncio.to_thread(_directory_of(parse_url(url)).is_dir):
+                raise CannotMigrate("the directory that the file is to be in is not there")
+            async with AsyncExitStack() as stack:
+                with _connecting():  # the write lock first: nobody moves what we look at
+                    connection = await stack.enter_async_context(for_writing(engine).begin())
                 return await connection.run_sync(_migrate, revision)
         async with _alone(parse_url(url)):
             return await _insist(engine, revision)
@@ -87,19 +92,38 @@ async def migrate(url: str, revision: str = "head") -> Schema:
 
 
 async def schema_of(url: str) -> Schema:
-    """What a database says of its schema. Changes nothing: a SQLite file that is not there is not made."""
+    """What a database says of its schema. Changes nothing: a SQLite file that is not there is not made.
+
+    Raises:
+        CannotMigrate: the database is away.
+    """
     if await asyncio.to_thread(_is_missing_file, parse_url(url)):
         return Schema(revision=None)
     engine = create_engine(url)
     try:
-        async with engine.connect() as connection:
+        async with AsyncExitStack() as stack:
+            with _connecting():
+                connection = await stack.enter_async_context(engine.connect())
             return await connection.run_sync(schema_on)
     finally:
         await engine.dispose()
 
 
+def _directory_of(url: URL) -> Path:
+    return Path(url.database or "").parent
+
+
 def _is_missing_file(url: URL) -> bool:
     return url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
+
+
+@contextmanager
+def _connecting() -> Iterator[None]:
+    """What keeps us from it is told in our words. What fails later is a mistake of a migration, and told whole."""
+    try:
+        yield
+    except (OSError, asyncpg.PostgresError, DBAPIError) as error:
+        raise CannotMigrate(what_went_wrong(error)) from error
 
 
 @asynccontextmanager
@@ -108,13 +132,15 @@ async def _alone(url: URL) -> AsyncIterator[None]:
 
     On a connection of its own: the steps have several transactions, and some statements may be in none. Its transaction
     is idle, and sees to it that it holds no snapshot (a statement without values, by the simple protocol): an index
-    that is built beside writers would wait for that one for ever.
+    that is built beside writers would wait for that one for ever. Nor may a server that ends idle transactions end it.
     """
     _, arguments = dialect_of("postgresql").create_connect_args(url)
     arguments.pop("prepared_statement_cache_size", None)
-    guard = await asyncpg.connect(**arguments)
+    with _connecting():
+        guard = await asyncpg.connect(**arguments)
     try:
         async with guard.transaction():
+            await guard.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             await guard.execute(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
             yield
     finally:

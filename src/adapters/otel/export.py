@@ -4,6 +4,7 @@ A queue that is full, or a collector that does not answer, loses spans and nothi
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Final
 
@@ -19,6 +20,7 @@ from adapters.otel.traces import OrderTraces
 from paywall_core.ports.clock import Clock
 
 _PATH: Final = "/v1/traces"
+_HEADERS_LOG: Final = logging.getLogger("opentelemetry.util.re")
 
 
 class ExportedTraces(OrderTraces):
@@ -39,6 +41,7 @@ class ExportedTraces(OrderTraces):
         self, *, endpoint: str, headers: Mapping[str, str], service: str, clock: Clock, send_seconds: float = 5.0
     ) -> None:
         ids = Ids()
+        _HEADERS_LOG.addFilter(_without_what_it_read)
         exporter = OTLPSpanExporter(f"{endpoint}{_PATH}", headers=dict(headers), timeout=send_seconds)
         self._provider = TracerProvider(
             sampler=ALWAYS_ON,
@@ -52,3 +55,9 @@ class ExportedTraces(OrderTraces):
     async def close(self) -> None:
         """Send what was not sent yet; a collector that does not answer is waited for some seconds."""
         await asyncio.to_thread(self._provider.shutdown)
+
+
+def _without_what_it_read(record: logging.LogRecord) -> bool:
+    """The SDK reads headers from the environment, too, and repeats one that it cannot read: it may be a secret."""
+    record.msg, record.args = str(record.msg).replace("%s", "***"), None
+    return True

@@ -12,7 +12,7 @@ from rich.text import Text
 from entrypoints.cli import options
 from entrypoints.cli.output import Column, Listing, heading, print_json, progress
 from entrypoints.cli.running import NotDone, operators_settings
-from entrypoints.settings import Role, Settings
+from entrypoints.settings import Role, SettingError, Settings
 from paywall_core.ports.checkup import Finding, Verdict
 from paywall_core.ports.operations import INVARIANTS, Violation
 
@@ -89,7 +89,7 @@ async def _examine(settings: Settings, *, live: bool) -> DoctorDocument:
         return DoctorDocument(healthy=is_healthy(findings), findings=findings)
     try:
         invariants, audit, read = await _ask_orders(settings)
-    except NotDone as error:
+    except (NotDone, SettingError) as error:
         trouble = Finding(subject=_LIVE, verdict=Verdict.FAILED, detail=f"could not be asked: {error}")
         return DoctorDocument(healthy=False, findings=[*findings, trouble])
     holds = all(line.count == 0 for line in (*invariants, *audit))

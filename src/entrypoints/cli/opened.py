@@ -22,6 +22,7 @@ async def on_database(settings: Settings, work: Callable[[Container], Awaitable[
 
     Raises:
         NotDone: the database is away, has not our schema, or fails on the way.
+        SettingError: what a setting asks for is not installed.
     """
     async with opened(settings) as container:
         await _require_ours(container, settings)

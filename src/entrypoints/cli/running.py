@@ -45,6 +45,8 @@ def operate(role: Role, work: Callable[["Container"], Awaitable[_T]]) -> _T:
     settings = operators_settings(role)
     try:
         return asyncio.run(on_database(settings, work))
+    except SettingError as error:  # one that only shows where what it asks for is opened
+        refuse(error)
     except (NotDone, PaywallError) as error:
         fail(_words(error))
 

@@ -1,11 +1,10 @@
 """The payment provider tells of a checkout of ours whose order this database has lost: place the order anew."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
-from paywall_core.errors import ConcurrentUpdate, RuleBroken
+from paywall_core.errors import ConcurrentUpdate, PaywallError, RuleBroken
 from paywall_core.events import CheckoutOpened
 from paywall_core.order import Order, apply
 from paywall_core.plans import PlanCatalogue
@@ -27,11 +26,11 @@ class PlaceLostOrders:
         self._unit_of_work = unit_of_work
         self._plans = plans
 
-    async def __call__(self, events: Sequence[ListedEvent]) -> Mapping[UUID, RuleBroken | None]:
+    async def __call__(self, events: Sequence[ListedEvent]) -> Mapping[UUID, PaywallError | None]:
         """Place what is missing of the orders that these events tell of, in a transaction each.
 
         Returns:
-            The orders that were missing. None: it was placed; else why it could not be.
+            The orders that were missing. None: it is there now; else why it could not be placed.
         """
         told = {
             one.checkout.asked.order_id: (one.checkout, one.occurred_at) for one in reversed(events) if one.checkout
@@ -42,7 +41,7 @@ class PlaceLostOrders:
             there = await uow.orders.lock(told)
         return {order_id: await self._place(*told[order_id]) for order_id in told if order_id not in there}
 
-    async def _place(self, checkout: CompletedCheckout, at: datetime) -> RuleBroken | None:
+    async def _place(self, checkout: CompletedCheckout, at: datetime) -> PaywallError | None:
         asked, session_id = checkout.asked, checkout.session_id
         try:
             plan = self._plans.find(asked.plan, asked.mode)
@@ -59,10 +58,13 @@ class PlaceLostOrders:
             now=at,
         )
         change = apply(order, CheckoutOpened(session_id=session_id), now=at, cause="reconcile")
-        with suppress(ConcurrentUpdate):  # somebody else has just placed it
+        try:
             async with self._unit_of_work() as uow:
                 await uow.orders.add(order)
                 await uow.orders.claim({session_id: order.id})
                 await uow.orders.save(change)
                 await uow.commit()
+        except ConcurrentUpdate as error:  # mostly somebody else has just placed it; a deadlock is told so, too
+            async with self._unit_of_work() as uow:
+                return error if await uow.orders.get(order.id) is None else None
         return None

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct, structs
 
-from paywall_core.errors import ConcurrentUpdate, Conflict, PaymentProviderUnavailable, RuleBroken
+from paywall_core.errors import ConcurrentUpdate, Conflict, PaymentProviderUnavailable, PaywallError, RuleBroken
 from paywall_core.notification import PaymentNotification
 from paywall_core.ports.clock import Clock
 from paywall_core.ports.directory import OrderDirectory
@@ -210,7 +210,7 @@ class Reconcile:
                     await self._tell_anew(event, lost[event.checkout.asked.order_id], tally)
             tally.tell()
 
-    async def _tell_anew(self, event: ListedEvent, refusal: RuleBroken | None, tally: _Tally) -> None:
+    async def _tell_anew(self, event: ListedEvent, refusal: PaywallError | None, tally: _Tally) -> None:
         """Its order was missing. The event may have come before, and have been parked or set aside: now it is heard."""
         if refusal is not None:
             tally.failed(event.event_id, event.event_type, str(refusal), event.occurred_at)

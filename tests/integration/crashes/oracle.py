@@ -53,10 +53,10 @@ async def judge(town: Town, customers: Sequence[Customer], *, interruptions: int
     database = Database(town.database_url)
     try:
         await town.all_up()
-        await _quiet(town, database)
+        await quiet(town, database)
         healed = time.monotonic() - began
         wrong = [*await _access(town, customers)]
-        await _quiet(town, database)
+        await quiet(town, database)
         wrong += await _books(town, database, customers)
     finally:
         await database.close()
@@ -77,7 +77,7 @@ async def judge(town: Town, customers: Sequence[Customer], *, interruptions: int
     )
 
 
-async def _quiet(town: Town, database: Database) -> None:
+async def quiet(town: Town, database: Database) -> None:
     """Until Stripe has nothing to say any more, and the product owes nothing to anybody."""
 
     async def nothing_open() -> bool | None:

@@ -1,6 +1,7 @@
 """`paywall doctor`: a line for each finding, an exit code for what is broken, and `--live` asks the orders."""
 
 import json
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -96,3 +97,23 @@ async def test_database_that_is_away_is_a_finding(terminal: Terminal, world: Out
     assert findings["invariants", "failed"].startswith("could not be asked: DATABASE_URL: ")
     assert ("BOT_TOKEN", "ok") in findings
     assert "hunter2" not in done.out + done.err
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"])
+async def test_package_that_a_setting_needs_is_missed_in_a_line(
+    terminal: Terminal, world: OutsideWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the doctor as a finding, by every other command as a setting that is wrong."""
+    terminal.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:1"
+    package = "opentelemetry.exporter.otlp.proto.http"
+    for name in ("adapters.otel.export", f"{package}.trace_exporter"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+    done = await terminal("doctor", "--live", "--json")
+    assert done.code == 1
+    findings = {one["subject"]: one["detail"] for one in json.loads(done.out)["findings"]}
+    for subject in ("OTEL_EXPORTER_OTLP_ENDPOINT", "invariants"):
+        assert "install `paywall[tracing]`" in findings[subject]
+    done = await terminal("orders", "list")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert done.err.startswith("paywall: OTEL_EXPORTER_OTLP_ENDPOINT is set and ")

@@ -149,11 +149,12 @@ async def test_the_page_alone_leads_to_a_sale(tmp_path: Path, postgresql_directo
             await follow(reader)
             assert "has access" in reader.said
             assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
-            async with httpx.AsyncClient(trust_env=False) as client:
-                mails = (await client.get(f"{world}/mail")).text
-                chat = (await client.get(f"{world}/telegram/chat/{ANNA}")).text
-            assert mails.count("anna@example.com") == 1
-            assert "Добро пожаловать" in chat
+            async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(STEP_SECONDS):
+                while "Добро пожаловать" not in (await client.get(f"{world}/telegram/chat/{ANNA}")).text:
+                    await asyncio.sleep(0.1)  # the bot says so after it is recorded
+                while not (mails := (await client.get(f"{world}/mail")).text.count("anna@example.com")):
+                    await asyncio.sleep(0.1)
+            assert mails == 1
             await reader.leave()
         finally:
             reader.kill()

@@ -46,7 +46,7 @@ async def test_purchase_is_one_trace_through_all_processes(database_url: str, tm
         life.pay()
         token = await place.insist(lambda: _link(place, customer), "the link")
         await place.world.telegram.start(customer.user, token)
-        await place.world.telegram.wait_for_message(customer.user, containing="Welcome")
+        await place.world.telegram.wait_for_message(customer.user, containing="Welcome", timeout_seconds=60)
         await collector.until("record", "outbox", "deliver", "redeem")
         async with asyncio.timeout(60):
             while len(collector.named("deliver")) < len(collector.named("outbox")):

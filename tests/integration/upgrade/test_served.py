@@ -185,3 +185,38 @@ async def test_migration_waits_for_a_lock_without_making_others_wait(
     finally:
         await holder.close()
         await other.close()
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"])
+async def test_nobody_else_migrates_where_the_server_ends_idle_transactions(
+    database_url: str, engine_name: str
+) -> None:
+    """As managed servers do: an index that is built for minutes leaves the one that holds the lock idle."""
+    _, arguments = dialect_of("postgresql").create_connect_args(parse_url(database_url))
+    arguments.pop("prepared_statement_cache_size", None)
+    other = await asyncpg.connect(**arguments)
+    try:
+        name = await other.fetchval("SELECT current_database()")
+        await other.execute(f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '10ms'")
+        async with migrating._alone(parse_url(database_url)):
+            for _ in range(20):
+                assert await other.fetchval(f"SELECT pg_try_advisory_lock({migrating._ADVISORY_LOCK})") is False
+                await asyncio.sleep(0.01)
+    finally:
+        await other.close()
+
+
+@pytest.mark.parametrize("words", [["migrate"], ["migrate", "--check"], ["serve"]])
+@pytest.mark.parametrize(
+    "url", ["postgresql+asyncpg://paywall:hunter2@127.0.0.1:9/paywall", "sqlite+aiosqlite:////hunter2/none/paywall.db"]
+)
+async def test_database_that_is_away_is_one_line(tmp_path: Path, url: str, words: list[str]) -> None:
+    """Without a word of its URL. A SQLite file that is not there is no schema yet, to whoever only looks."""
+    given = {name: value for name, value in ENVIRON.items() if name != "BOT_TOKEN"}
+    code, out, err = await run(tmp_path, *words, **{**given, "DATABASE_URL": url, "HTTP_PORT": "0"})
+    assert code != 0
+    said = err or out
+    assert said.count("\n") == 1, said
+    reasons = ("the database cannot be used: ", "the directory that the file is to be in is not there", "there is none")
+    assert any(one in said for one in reasons), said
+    assert "hunter2" not in said

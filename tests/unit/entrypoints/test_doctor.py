@@ -42,6 +42,8 @@ EVERYTHING = {
     "META_ACCESS_TOKEN": "EAAG-access-token",
     "META_API_BASE": "http://127.0.0.1:1",
     "MOBI_SLON_POSTBACK_URL": "http://127.0.0.1:1/?cnv_id={clickid}&s={status}",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:login-password@127.0.0.1:1",
+    "OTEL_EXPORTER_OTLP_HEADERS": "api-key=collector-key",
 }
 
 
@@ -126,13 +128,15 @@ async def test_secret_in_a_finding_is_masked() -> None:
         "smtp-password",
         "EAAG-access-token",
         "redis-password",
+        "login-password",
+        "collector-key",
         "pass%2Fword%21",
         "pass/word!",
         "sk_live_abc123",
         "anna@example.com",
     ]
     found = own(await examine(settings, [Fixed(*(f"it was {secret} at last" for secret in secrets))]), settings)
-    assert [finding.detail for finding in found[:9]] == ["it was *** at last"] * 9
+    assert [finding.detail for finding in found[:11]] == ["it was *** at last"] * 11
     assert [secret for secret in secrets if any(secret in finding.detail for finding in found)] == []
 
 
@@ -159,10 +163,20 @@ async def test_everything_configured_is_asked_and_tells_no_secret() -> None:
         ("META_API_BASE", FAILED),
         ("META_GRAPH_API_VERSION", WARNING),  # the default
         ("MOBI_SLON_POSTBACK_URL", FAILED),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", WARNING),
     ]
     raw = [await checkup.check() for checkup in outside_checkups(settings, FakeClock())]
     text = "".join(finding.detail for findings in raw for finding in findings)
-    for secret in ("password", "pass%2Fword", "pass/word", "AAHdq", "EAAG", "webhook-secret", "access@"):
+    for secret in (
+        "password",
+        "pass%2Fword",
+        "pass/word",
+        "AAHdq",
+        "EAAG",
+        "webhook-secret",
+        "access@",
+        "collector-key",
+    ):
         assert secret not in text
 
 

@@ -114,6 +114,8 @@ async def test_checkout_begins_the_trace_and_stripes_part_hangs_on_it(told: Told
     assert (checkout.parent, checkout.context.span_id) == (None, beginning_of(ORDER).span_id)
     assert asked.parent is not None
     assert asked.parent.span_id == checkout.context.span_id
+    await told.traces.recording(saying(RecordedPayment(order_id=ORDER)), "webhook")(of(None))
+    assert len({span.context.span_id for span in told.kept.get_finished_spans()}) == 3, "the others' ids are their own"
 
 
 async def test_checkout_that_fails_says_of_what_type_its_error_was(told: Told) -> None:
@@ -250,3 +252,14 @@ async def test_collector_that_takes_nothing_does_not_keep_the_process() -> None:
         await traces.recording(saying(recorded), "webhook")(of(ORDER))
         await traces.close()
     assert not [thread for thread in threading.enumerate() if "OtelBatch" in thread.name]
+
+
+async def test_header_that_the_sdk_cannot_read_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From an environment variable that only the SDK reads: it may be a key whose name was forgotten."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "Bearer hunter2")
+    traces = ExportedTraces(endpoint="http://127.0.0.1:9", headers={}, service="test", clock=FakeClock())
+    await traces.close()
+    assert "Header format invalid" in caplog.text
+    assert "hunter2" not in caplog.text

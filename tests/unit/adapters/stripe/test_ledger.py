@@ -79,6 +79,34 @@ async def test_event_without_a_good_time_is_reported(fake: FakeStripe, ledger: S
     assert (event.event_id, event.notification, event.error) == ("evt_1", None, "created: must be a time in seconds")
 
 
+async def test_completed_checkout_of_ours_is_told_with_what_was_asked_for(
+    fake: FakeStripe, ledger: StripeLedger
+) -> None:
+    """By its way back, which leads to our own page; of another shop's by the same account there is nothing to tell."""
+    order_id = "0b9a3f5e-6c0e-4d55-9a56-6f1f4b1f2f10"
+
+    def completed(number: int, shop: str) -> dict[str, object]:
+        session = {
+            "object": "checkout.session",
+            "id": f"cs_{number}",
+            "status": "complete",
+            "payment_status": "unpaid",
+            "mode": "payment",
+            "customer_email": "anna@example.com",
+            "metadata": {"order_id": order_id},
+            "success_url": f"https://{shop}/pay/success?session_id=x&plan=one_time_basic&locale=en",
+        }
+        told = {"object": "event", "id": f"evt_{number}", "type": "checkout.session.completed"}
+        return {**told, "created": int(NOW.timestamp()) - number, "data": {"object": session}}
+
+    fake.answers_in_turn(listed(completed(1, "pay.other.example"), completed(2, "pay.example.com")), listed())
+    ours, others = await read(ledger, NOW - DAY, NOW)
+    assert ours.checkout is not None
+    assert (ours.checkout.session_id, str(ours.checkout.asked.order_id)) == ("cs_2", order_id)
+    assert (ours.checkout.asked.plan, ours.checkout.asked.email) == ("one_time_basic", "anna@example.com")
+    assert (others.event_id, others.checkout, others.error) == ("evt_1", None, None)
+
+
 @pytest.mark.parametrize(
     "page", [{"object": "list", "data": 7}, {"object": "list"}, listed({"object": "event"}), listed(7)]
 )

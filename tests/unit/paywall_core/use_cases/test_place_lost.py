@@ -3,12 +3,16 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
 from msgspec import structs
 
 from paywall_core.effects import SendAccessEmail
+from paywall_core.errors import ConcurrentUpdate
 from paywall_core.facts import Mode
 from paywall_core.lifecycle import State
+from paywall_core.order import Order
 from paywall_core.ports.payments import CheckoutRequest, CompletedCheckout, ListedEvent
+from paywall_core.testing.repositories import InMemoryOrders
 from paywall_core.use_cases.reconcile import SESSION_AGE
 from paywall_core.use_cases.start_checkout import StartedCheckout
 
@@ -72,12 +76,22 @@ async def test_run_that_dies_after_it_placed_an_order_loses_nobody(world: World)
     await world.record(said)
     await world.place_lost(world.ledger.events)
     assert world.state(started) is State.PENDING
+    assert world.store.tables.references[started.session_id] == started.order_id, "events that name only the session"
     world.clock.advance(SESSION_AGE + timedelta(seconds=1))
     world.gateway.answers[started.session_id] = world.paid(started, None)
     report = await world.reconcile()
     assert (report.placed, report.asked) == (0, 1)
     assert world.state(started) is State.TOKEN_ISSUED
     assert world.store.tables.events["evt_1"].order_id == started.order_id
+
+
+async def test_order_was_placed_when_the_first_is_heard_of_it(world: World) -> None:
+    """A bank debit is told of twice, days apart; the terms run from the payment, whenever that was."""
+    started = await paid_and_lost(world)
+    (completed,) = world.ledger.events
+    later = structs.replace(completed, event_id="evt_later", occurred_at=completed.occurred_at + timedelta(days=3))
+    await world.place_lost([completed, later])
+    assert world.order(started.order_id).created_at == completed.occurred_at
 
 
 async def test_again_places_nothing(world: World) -> None:
@@ -119,6 +133,25 @@ async def test_somebody_else_who_is_faster_is_no_failure(world: World) -> None:
     first, second = await asyncio.gather(world.place_lost([event]), world.place_lost([event]))
     assert set(first.values()) | set(second.values()) == {None}
     assert world.order(started.order_id).state is State.PENDING
+
+
+async def test_order_that_a_deadlock_kept_out_is_placed_by_the_next_run(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database says conflict, and nobody else has placed it: it is reported, and holds the cursor."""
+
+    async def refuse(_orders: InMemoryOrders, order: Order) -> None:
+        raise ConcurrentUpdate(order.id)
+
+    started = await paid_and_lost(world)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(InMemoryOrders, "add", refuse)
+        report = await world.reconcile()
+    assert (report.placed, started.order_id in world.store.tables.orders) == (0, False)
+    assert [one.subject for one in report.unapplied] == ["evt_1"]
+    report = await world.reconcile()
+    assert (report.placed, report.unapplied) == (1, ())
+    assert world.state(started) is State.TOKEN_ISSUED
 
 
 async def test_order_of_a_plan_that_is_no_longer_sold_is_left_to_a_human(world: World) -> None:
