@@ -27,6 +27,10 @@ from benchmarks import stripe_events
 from benchmarks.servers import cpu_seconds
 
 _DURABLE: Final = ("fsync", "synchronous_commit", "full_page_writes")
+_ORDER_ID: Final = (
+    f"(lpad(to_hex({stripe_events.FIRST_ORDER_MS} + n), 12, '0') || '7' || substr(md5('order-' || n), 14, 3)"
+    " || '8' || substr(md5('order-' || n), 18))::uuid"
+)
 _SHOWN: Final = (*_DURABLE, "server_version", "shared_buffers", "wal_sync_method", "max_wal_size", "max_connections")
 
 
@@ -168,7 +172,7 @@ class Postgresql(Database):
     def series(self, first: int, count: int) -> str:
         """OFFSET 0: or the planner would work the id out again for each column."""
         return (
-            "(SELECT n, md5('order-' || n)::uuid AS new_id, md5('order-' || n)::uuid::text AS id_text,"
+            f"(SELECT n, {_ORDER_ID} AS new_id, {_ORDER_ID}::text AS id_text,"
             f" ({stripe_events.TAG_BASE} + n)::text AS tag"
             f" FROM generate_series({first}::bigint, {first + count - 1}::bigint) AS n OFFSET 0)"
         )

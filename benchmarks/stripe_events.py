@@ -15,6 +15,9 @@ TAG_BASE: Final = 10**10
 """The tag of order 0."""
 
 WEBHOOK_SECRET: Final = "whsec_of_the_benchmark"  # noqa: S105  - made up
+FIRST_ORDER_MS: Final = 1_735_689_600_000
+"""When order 0 was placed, in milliseconds since 1970; each later one came a millisecond later."""
+
 SESSION_PREFIX: Final = "cs_live_b1mS2lkYfQwJx7vT0nRz5GcHu3pKe8oAq6WtXyV4iNdLs"
 INTENT_PREFIX: Final = "pi_3QbenchM2eZvKYlo"
 INVOICE_PREFIX: Final = "in_1QbenchM2eZvKYlo"
@@ -32,8 +35,9 @@ def tag_of(number: int) -> str:
 
 
 def id_of(number: int) -> UUID:
-    """The id of an order: as random as a real one, and the same wherever it is worked out."""
-    return UUID(hashlib.md5(f"order-{number}".encode(), usedforsecurity=False).hexdigest())
+    """The id of an order: of version 7, as a real one, and the same wherever it is worked out."""
+    digest = hashlib.md5(f"order-{number}".encode(), usedforsecurity=False).hexdigest()
+    return UUID(f"{FIRST_ORDER_MS + number:012x}7{digest[13:16]}8{digest[17:]}")
 
 
 def checkout_completed(order_id: str, tag: str, at: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ class Randomness(Protocol):
     """Chance: ids that nobody can guess, and the jitter of retries."""
 
     def new_id(self) -> UUID:
-        """A fresh id that nobody can guess (122 random bits or more)."""
+        """A fresh id that nobody can guess (74 random bits or more); what is not random of it may tell the time."""
         ...
 
     def fraction(self) -> float:
