@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from entrypoints.sandbox.world import HOST
 from tests.integration.crashes.member import Member
+from tests.integration.listening import listening
 
 _CHUNK: Final = 65536
 
@@ -22,35 +23,16 @@ class Front:
         self.members: Sequence[Member] = ()
         self.origin = ""
         self._turn = 0
-        self._open: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Listen while the block runs."""
-        server = await asyncio.start_server(self._take, HOST, 0)
-        self.origin = f"http://{HOST}:{server.sockets[0].getsockname()[1]}"
-        try:
+        async with listening(self._take, HOST) as self.origin:
             yield
-        finally:
-            server.close()
-            for task in list(self._open):
-                task.cancel()
-            await asyncio.gather(*self._open, return_exceptions=True)
-            await server.wait_closed()
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is None:
-            return
-        self._open.add(task)
-        try:
-            with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                await self._hand_on(reader, writer)
-        except asyncio.CancelledError:  # the end of `running`: asyncio would log it
-            pass
-        finally:
-            self._open.discard(task)
-            writer.close()
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            await self._hand_on(reader, writer)
 
     async def _hand_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first = await reader.readuntil(b"\n")
@@ -61,6 +43,9 @@ class Front:
         try:
             to_behind.write(first)
             await either(relay(reader, to_behind), relay(from_behind, writer))
+        except asyncio.CancelledError:  # the end: whoever does not read any more would keep it open
+            to_behind.transport.abort()
+            raise
         finally:
             to_behind.close()
 

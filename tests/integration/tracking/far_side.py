@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Self
 
+from tests.integration.listening import listening
+
 
 class FarSide:
     """Remembers each request; sends `answer` as it stands, then `endless` again and again until the caller hangs up.
@@ -27,7 +29,6 @@ class FarSide:
         self.pause_seconds = 0.0
         self.hung_up = asyncio.Event()
         self.origin = ""
-        self._conversations: list[asyncio.Task[None]] = []
 
     @classmethod
     @asynccontextmanager
@@ -35,13 +36,8 @@ class FarSide:
         """One, running on a free port."""
         far_side = cls()
         far_side.answers(200)
-        server = await asyncio.start_server(far_side._handle, "127.0.0.1", 0)
-        far_side.origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with server:
+        async with listening(far_side._handle, "127.0.0.1") as far_side.origin:
             yield far_side
-            for conversation in far_side._conversations:
-                conversation.cancel()
-            await asyncio.gather(*far_side._conversations, return_exceptions=True)
 
     def answers(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
         """What the next requests get."""
@@ -59,9 +55,6 @@ class FarSide:
         self.answer = self.endless = b""
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        conversation = asyncio.current_task()
-        assert conversation
-        self._conversations.append(conversation)
         try:
             await self._converse(reader, writer)
         except ConnectionError:
