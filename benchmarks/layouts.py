@@ -148,16 +148,7 @@ def _running(
 
 
 async def _start_up(options: Options, name: str, database_url: str) -> float:
-    return await start_up_seconds(
-        name,
-        database_url,
-        options.directory,
-        server=options.server,
-        service=options.service,
-        limits=options.limits,
-        further=options.ours,
-        times=options.starts,
-    )
+    return await start_up_seconds(lambda: _running(options, name, database_url, options.ours), options.starts)
 
 
 async def _compare(

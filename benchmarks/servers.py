@@ -8,8 +8,8 @@ import socket
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -113,23 +113,11 @@ async def process(
         await _stop(started)
 
 
-async def start_up_seconds(
-    name: str,
-    database_url: str,
-    directory: Path,
-    *,
-    server: str,
-    service: str,
-    limits: bool,
-    further: Mapping[str, str],
-    times: int,
-) -> float:
+async def start_up_seconds(start: Callable[[], AbstractAsyncContextManager[Server]], times: int) -> float:
     """The median of some starts, after one that does not count: it compiles what was never run here."""
     taken = []
     for _ in range(times + 1):
-        async with running(
-            name, database_url, directory, server=server, service=service, limits=limits, further=further
-        ) as started:
+        async with start() as started:
             taken.append(started.started_seconds)
     return round(statistics.median(taken[1:]), 3)
 

@@ -37,40 +37,28 @@ class Spans:
         kind: SpanKind = SpanKind.INTERNAL,
         about: About,
         error: str | None = None,
+        begins: bool = False,
     ) -> None:
-        """One that hangs on the beginning."""
-        context = set_span_in_context(NonRecordingSpan(beginning_of(order_id)))
-        self._write(name, context, order_id, since=since, until=until, kind=kind, about=about, error=error)
+        """Tell of one.
 
-    def begin(
-        self,
-        name: str,
-        order_id: UUID,
-        *,
-        since: int,
-        until: int | None = None,
-        kind: SpanKind = SpanKind.SERVER,
-        about: About,
-        error: str | None = None,
-    ) -> None:
-        """The one that the others hang on."""
-        with self._ids.of(beginning_of(order_id)):
-            self._write(name, Context(), order_id, since=since, until=until, kind=kind, about=about, error=error)
-
-    def _write(
-        self,
-        name: str,
-        context: Context,
-        order_id: UUID,
-        *,
-        since: int,
-        until: int | None,
-        kind: SpanKind,
-        about: About,
-        error: str | None,
-    ) -> None:
+        Args:
+            name: what was done.
+            order_id: for which order.
+            since: nanoseconds since 1970.
+            until: likewise; None: now.
+            kind: OpenTelemetry's kind of span.
+            about: its attributes.
+            error: the error's type, where it failed.
+            begins: it is the one that the order's others hang on.
+        """
+        beginning = beginning_of(order_id)
         attributes = {"paywall.order_id": str(order_id), **about}
-        span = self._tracer.start_span(name, context, kind, attributes, start_time=since)
+        if begins:
+            with self._ids.of(beginning):
+                span = self._tracer.start_span(name, Context(), kind, attributes, start_time=since)
+        else:
+            context = set_span_in_context(NonRecordingSpan(beginning))
+            span = self._tracer.start_span(name, context, kind, attributes, start_time=since)
         if error is not None:
             span.set_status(Status(StatusCode.ERROR, error))
         span.end(time_ns() if until is None else until)

@@ -59,7 +59,9 @@ class OrderTraces:
             finally:
                 _placed.reset(reset)
                 for order_id in placed:  # none: it was refused before there was an order
-                    self._spans.begin("checkout", order_id, since=since, about=about, error=error)
+                    self._spans.tell(
+                        "checkout", order_id, since=since, kind=SpanKind.SERVER, about=about, error=error, begins=True
+                    )
 
         return traced
 

@@ -9,15 +9,13 @@ from typing import Self
 from paywall_core.ports.directory import AccessRecord, OrderDirectory, SessionRecord
 from paywall_core.ports.unit_of_work import UnitOfWork
 from paywall_core.testing.archive import InMemoryArchive
+from paywall_core.testing.logs import InMemoryOperatorLog, InMemoryReconciliationLog, InMemoryTrackingLog
 from paywall_core.testing.repositories import (
     NEVER,
-    InMemoryOperatorLog,
     InMemoryOrders,
     InMemoryOutbox,
     InMemoryPaymentEvents,
-    InMemoryReconciliationLog,
     InMemoryRestoreChallenges,
-    InMemoryTrackingLog,
 )
 from paywall_core.testing.tables import OutboxRow, Tables
 from paywall_core.tracking import TrackingAttempt

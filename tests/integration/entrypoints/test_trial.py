@@ -10,17 +10,14 @@ import shutil
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from uuid import uuid4
 
-import asyncpg
 import httpx
 import pytest
 
 from tests.docs.pages import DOCS, Block, read
-from tests.integration.conftest import postgresql_url
+from tests.integration.conftest import postgresql_database
 from tests.product_process import free_origin
 
 PAGE = [block for block in read(DOCS / "trial.md").blocks if block.mark.startswith("trial: ")]
@@ -99,19 +96,6 @@ class Reader:
                 process.kill()
 
 
-@asynccontextmanager
-async def empty_database(directory: Path) -> AsyncIterator[str]:
-    """What the page asks its reader to make."""
-    name = f"trial_{uuid4().hex}"
-    admin = await asyncpg.connect(host=str(directory), user="postgres", database="postgres")
-    try:
-        await admin.execute(f"CREATE DATABASE {name}")
-        yield postgresql_url(directory, name)
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await admin.close()
-
-
 async def follow(reader: Reader) -> None:
     """The page, from its top to its end."""
     typed = ""
@@ -134,7 +118,7 @@ async def follow(reader: Reader) -> None:
 async def test_the_page_alone_leads_to_a_sale(tmp_path: Path, postgresql_directory: Path) -> None:
     """Processes on PostgreSQL against the sandbox's Stripe: the webhook comes, the mail goes, the bot lets in."""
     world, shop = free_origin(), free_origin()
-    async with empty_database(postgresql_directory) as database_url:
+    async with postgresql_database(postgresql_directory, "template1") as database_url:  # what its reader is to make
         own = given(
             {
                 "WORLD_PORT": world.rpartition(":")[2],

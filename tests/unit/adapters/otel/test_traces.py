@@ -1,5 +1,6 @@
 """What a span says of each outcome, and that what it is put around goes on as if it were not there."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Awaitable, Callable
@@ -10,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import structlog
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -240,6 +242,7 @@ async def test_whoever_walks_in_is_told_and_whoever_is_refused_is_not(told: Told
 
 async def test_collector_that_takes_nothing_does_not_keep_the_process() -> None:
     """It listens, and never answers; what was to be told is lost."""
+    before = set(threading.enumerate())
     with socket.create_server(("127.0.0.1", 0)) as mute:
         traces = ExportedTraces(
             endpoint=f"http://127.0.0.1:{mute.getsockname()[1]}",
@@ -251,7 +254,26 @@ async def test_collector_that_takes_nothing_does_not_keep_the_process() -> None:
         recorded = RecordedPayment(order_id=ORDER)
         await traces.recording(saying(recorded), "webhook")(of(ORDER))
         await traces.close()
-    assert not [thread for thread in threading.enumerate() if "OtelBatch" in thread.name]
+    assert not [thread for thread in set(threading.enumerate()) - before if "OtelBatch" in thread.name]
+
+
+async def test_full_queue_does_not_keep_the_process_either() -> None:
+    """Each of its batches is tried by itself, for longer than anybody waits here."""
+    with socket.create_server(("127.0.0.1", 0)) as mute, structlog.testing.capture_logs() as log:
+        traces = ExportedTraces(
+            endpoint=f"http://127.0.0.1:{mute.getsockname()[1]}",
+            headers={},
+            service="test",
+            clock=FakeClock(),
+            send_seconds=5.0,
+            close_seconds=0.1,
+        )
+        record = traces.recording(saying(RecordedPayment(order_id=ORDER)), "webhook")
+        for _ in range(1500):
+            await record(of(ORDER))
+        async with asyncio.timeout(60):
+            await traces.close()
+    assert [line["event"] for line in log] == ["traces.not_sent"]
 
 
 async def test_header_that_the_sdk_cannot_read_is_not_repeated(
