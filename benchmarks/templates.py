@@ -188,7 +188,6 @@ class _Maker:
                 raise LookupError(template.order_id)
             change = apply(order, now=self._clock.now(), cause="sweep")
             await uow.orders.save(change)
-            await uow.outbox.enqueue(change.effects, now=self._clock.now())
             await uow.commit()
 
     async def _refunded(self, template: Template, paid: float) -> None:

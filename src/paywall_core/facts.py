@@ -11,6 +11,7 @@ Everything that is remembered about payments is here. Nothing here decides anyth
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import wraps
 from typing import Self, TypeVar
 
 from msgspec import Struct, field
@@ -277,8 +278,10 @@ class OperatorWord(Struct, frozen=True, kw_only=True):
         return max(self, other, key=lambda w: (w.number, w.action.rank, w.at, w.by, w.why))
 
 
-class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """All that is known about one order. `Facts()` is to know nothing.
+
+    What follows from them is remembered (`follows`).
 
     Attributes:
         terms: what was bought.
@@ -310,6 +313,21 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     redemption: Redemption | None = None
     operator: OperatorWord | None = None
     links_resent: int = 0
+
+
+def follows(conclusion: Callable[[Facts], _T]) -> Callable[[Facts], _T]:
+    """Make a function of facts that never change draw its conclusion once: a move asks for some of them five times."""
+    name = conclusion.__name__
+
+    @wraps(conclusion)
+    def remembered(facts: Facts) -> _T:
+        drawn = facts.__dict__
+        if name not in drawn:
+            drawn[name] = conclusion(facts)
+        found: _T = drawn[name]
+        return found
+
+    return remembered
 
 
 def merge(a: Facts, b: Facts) -> Facts:

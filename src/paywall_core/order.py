@@ -146,6 +146,15 @@ class Change(Struct, frozen=True, kw_only=True):
         """The version of the order that was changed."""
         return self.order.version - len(self.history)
 
+    @property
+    def at(self) -> datetime:
+        """When it was made: of its last history entry. What changed nothing was made at no time.
+
+        Raises:
+            IndexError: nothing changed.
+        """
+        return self.history[-1].at
+
     def then(self, later: "Change") -> "Change":
         """This change and one that was made of its order, as one."""
         return Change(order=later.order, history=self.history + later.history, effects=self.effects + later.effects)

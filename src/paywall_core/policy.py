@@ -19,6 +19,7 @@
 | operator revokes | no access, whatever was paid | a person decided; the history says who and why |
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -34,6 +35,7 @@ from paywall_core.facts import (
     Refund,
     RefundStatus,
     Terms,
+    follows,
 )
 
 FOREVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
@@ -68,6 +70,7 @@ class Entitlement(Struct, frozen=True, kw_only=True):
     withdrawn: bool = False
 
 
+@follows
 def entitlement_of(facts: Facts) -> Entitlement:
     """Sum up what the payments grant.
 
@@ -77,7 +80,7 @@ def entitlement_of(facts: Facts) -> Entitlement:
     paid = counting_payments(facts)
     if not paid:
         return Entitlement(withdrawn=is_revoked_by_operator(facts))
-    standing = [p for key, p in paid.items() if not is_void(facts, key)]
+    standing = standing_payments(facts)
     void = [p for key, p in paid.items() if is_void(facts, key)]
     paid_until = max((paid_until_of(facts, p) for p in standing), default=None)
     void_until = max((paid_until_of(facts, p) for p in void), default=None)
@@ -105,7 +108,7 @@ def expected_end_of(facts: Facts) -> ExpectedEnd | None:
     """
     if is_revoked_by_operator(facts):
         return None
-    standing = [p for key, p in counting_payments(facts).items() if not is_void(facts, key)]
+    standing = standing_payments(facts)
     if not standing:
         return None
     last = max(standing, key=lambda payment: paid_until_of(facts, payment))
@@ -180,11 +183,18 @@ def access_until_of(facts: Facts, payment: Payment) -> datetime:
     return max(paid_until, min(access_until, facts.subscription_ended_at))
 
 
-def counting_payments(facts: Facts) -> dict[str, Payment]:
+@follows
+def counting_payments(facts: Facts) -> Mapping[str, Payment]:
     """All paid payments, less the provisional ones that a real payment has superseded."""
     paid = {k: p for k, p in facts.payments.items() if p.status is PaymentStatus.PAID}
     real = {k: p for k, p in paid.items() if not p.provisional}
     return real or paid
+
+
+@follows
+def standing_payments(facts: Facts) -> tuple[Payment, ...]:
+    """Those of the counting payments that are not void."""
+    return tuple(payment for key, payment in counting_payments(facts).items() if not is_void(facts, key))
 
 
 def is_fully_refunded(facts: Facts, payment_id: str) -> bool:

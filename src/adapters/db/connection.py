@@ -9,6 +9,7 @@ import aiosqlite
 import asyncpg
 
 from adapters.db.statements import Row, Statement, Values
+from adapters.db.together import Given, Together
 
 _NOTHING: Final[Mapping[str, object]] = {}
 
@@ -52,6 +53,10 @@ class Connection(ABC):
     @abstractmethod
     async def each(self, statement: Statement, many: Sequence[Values]) -> list[Row]:
         """Execute it for each of these, in their order; the rows that it gives. One trip, however many they are."""
+
+    @abstractmethod
+    async def together(self, several: Together, *given: Given) -> list[list[Row]]:
+        """Execute several statements, each by what is given for it; the rows of each. One trip, where trips cost."""
 
     @abstractmethod
     async def run(self, sql: str) -> None:
@@ -106,6 +111,16 @@ class SqliteConnection(Connection):
         found = await in_thread(self._fetch_each, written.sql, arguments)
         return [written.row(raw) for raw in found]
 
+    async def together(self, several: Together, *given: Given) -> list[list[Row]]:
+        """One after another: each is a trip to the thread, which costs little."""
+        found = list[list[Row]]()
+        for statement, values in zip(several.statements, given, strict=True):
+            if isinstance(values, Mapping):
+                found.append(await self.all(statement, values))
+            else:
+                found.append(await self.each(statement, values) if values else [])
+        return found
+
     def _fetch_each(self, sql: str, many: Sequence[Sequence[object]]) -> list[Any]:
         """In the connection's thread."""
         execute = self.raw._conn.execute  # noqa: SLF001  - as above
@@ -153,6 +168,11 @@ class PostgresConnection(Connection):
             await self.raw.executemany(written.sql, arguments)
             return []
         return [written.row(raw) for raw in await self.raw.fetchmany(written.sql, arguments)]
+
+    async def together(self, several: Together, *given: Given) -> list[list[Row]]:
+        """As one statement."""
+        written = several.on_postgresql()
+        return written.rows(await self.raw.fetch(written.sql, *written.arguments(given)))
 
     async def run(self, sql: str) -> None:
         """A text."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,7 +26,7 @@ from sqlalchemy import (
 from adapters.db.connection import Connection
 from adapters.db.rows import OUTBOX_COLUMNS, decode_effect, outbox_row
 from adapters.db.schema import DUE, FORGETTABLE, PUT_OFF, outbox
-from adapters.db.statements import Rows, Statement, among
+from adapters.db.statements import Row, Rows, Statement, among
 from paywall_core.effects import Effect, Lane, due_after_all
 from paywall_core.ports.unit_of_work import (
     Delivery,
@@ -132,7 +133,9 @@ def _settle(*, moves: bool, attempted: bool) -> Statement:
     return Statement(update(outbox).where(*ours).values(values))
 
 
-_ENQUEUE: Final = Statement(_enqueue)
+ENQUEUE: Final = Statement(_enqueue)
+"""Writes rows; says when those that were written are due."""
+
 _FIND_DUE: Final = Statement(_find_due())
 _LEASE: Final = Statement(_lease)
 _FIND_RETRIABLE: Final = Statement(_retriable)
@@ -169,14 +172,24 @@ class SqlOutbox(OutboxRepository):
 
     async def enqueue(self, effects: Sequence[Effect], *, now: datetime) -> None:
         """Write effects; a key that was skipped is due again, any other that is there stays as it is."""
-        if not effects:
-            return
-        wanted = {effect.key: effect for effect in reversed(effects)}
-        rows = [  # the same order in every transaction, so that none lock crosswise
-            outbox_row(wanted[key], now=now) for key in sorted(wanted)
-        ]
-        written = await self._connection.each(_ENQUEUE, rows)
-        self.has_enqueued |= any(row.due_at <= now for row in written)
+        rows = self.rows([(effect, now) for effect in effects])
+        if rows:
+            self.written(rows, await self._connection.each(ENQUEUE, rows))
+
+    @staticmethod
+    def rows(owed: Sequence[tuple[Effect, datetime]]) -> Sequence[Mapping[str, Any]]:
+        """The rows of effects, each owed since its moment: the first of each key.
+
+        In the keys' order, the same in every transaction, so that none lock crosswise.
+        """
+        wanted = {effect.key: (effect, since) for effect, since in reversed(owed)}
+        return [outbox_row(effect, now=since) for _, (effect, since) in sorted(wanted.items(), key=itemgetter(0))]
+
+    def written(self, rows: Sequence[Mapping[str, Any]], answer: Sequence[Row]) -> None:
+        """These rows were written, and so the database answered."""
+        if rows and not self.has_enqueued:
+            now = max(row["created_at"] for row in rows)
+            self.has_enqueued = any(row.due_at <= now for row in answer)
 
     async def lease(
         self,

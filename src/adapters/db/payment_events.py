@@ -12,8 +12,9 @@ from adapters.db.connection import Connection
 from adapters.db.rows import decode_notification, encode_notification
 from adapters.db.schema import DONE_WITH, WAITING, parked_references, payment_events
 from adapters.db.statements import Rows, Statement, among
+from adapters.db.together import Together
 from paywall_core.notification import PaymentNotification
-from paywall_core.ports.unit_of_work import OwnedNotification, PaymentEventRepository
+from paywall_core.ports.unit_of_work import AddedEvents, OwnedNotification, PaymentEventRepository
 
 
 def _add_once(dialect: str) -> Insert:
@@ -60,6 +61,7 @@ _THIS: Final = payment_events.c.stripe_event_id == bindparam("event_id")
 _ADD: Final = Statement(_add_once)
 _PARK: Final = Statement(_park)
 _PARKED: Final = Statement(_parked)
+_ADD_AND_ASK: Final = Together(_ADD, _PARKED)
 _LET_GO: Final = Statement(
     delete(parked_references).where(parked_references.c.stripe_event_id == bindparam("event_id"))
 )
@@ -88,26 +90,29 @@ class SqlPaymentEvents(PaymentEventRepository):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, owned: Sequence[OwnedNotification], *, received_at: datetime) -> frozenset[str]:
+    async def add(
+        self, owned: Sequence[OwnedNotification], *, received_at: datetime, references: Sequence[str] = ()
+    ) -> AddedEvents:
         """Store events, each once, in the order of their ids; a concurrent one of the same id is waited for."""
         events = sorted(((told.event_id or "", told, order_id) for told, order_id in owned), key=itemgetter(0))
         waiting = {event_id: told for event_id, told, owner in events if owner is None and told.events}
-        added = await self._connection.each(
-            _ADD,
-            [
-                {
-                    "stripe_event_id": event_id,
-                    "event_type": told.event_type,
-                    "occurred_at": told.occurred_at,
-                    "received_at": received_at,
-                    "payload": told.payload,
-                    "notification": encode_notification(told),
-                    "order_id": order_id,
-                    "waiting_since": received_at if event_id in waiting else None,
-                }
-                for event_id, told, order_id in events
-            ],
-        )
+        rows = [
+            {
+                "stripe_event_id": event_id,
+                "event_type": told.event_type,
+                "occurred_at": told.occurred_at,
+                "received_at": received_at,
+                "payload": told.payload,
+                "notification": encode_notification(told),
+                "order_id": order_id,
+                "waiting_since": received_at if event_id in waiting else None,
+            }
+            for event_id, told, order_id in events
+        ]
+        if references:
+            added, found = await self._connection.together(_ADD_AND_ASK, rows, {"references": references})
+        else:
+            added, found = await self._connection.each(_ADD, rows), []
         new = frozenset(row.stripe_event_id for row in added)
         parked = [
             {"reference": reference, "stripe_event_id": event_id, "occurred_at": told.occurred_at}
@@ -117,7 +122,7 @@ class SqlPaymentEvents(PaymentEventRepository):
         ]
         if parked:
             await self._connection.each(_PARK, parked)
-        return new
+        return AddedEvents(new=new, parked=[decode_notification(row) for row in found])
 
     async def parked(self, references: Sequence[str]) -> Sequence[PaymentNotification]:
         """Parked events that name any of these ids, the longest parked first."""

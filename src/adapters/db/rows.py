@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from adapters.db.statements import Row
-from paywall_core.effects import Effect, OrderEffect, due_at
+from paywall_core.effects import Effect, due_at
 from paywall_core.email_address import email_key
 from paywall_core.events import Event
 from paywall_core.facts import Facts
@@ -27,6 +27,20 @@ _issued: Final = msgspec.json.Decoder(tuple[datetime, ...])
 _tracked: Final = msgspec.json.Decoder(TrackedEvent)
 _notification: Final = msgspec.json.Decoder(PaymentNotification)
 
+
+ORDER_COLUMNS: Final = (
+    "id",
+    "version",
+    "email",
+    "plan",
+    "clickid",
+    "locale",
+    "telegram_chat_id",
+    "created_at",
+    "facts",
+    "state",
+)
+"""The columns of which an order is made anew; the others follow from them."""
 
 CHANGING_COLUMNS: Final = (
     "version",
@@ -91,7 +105,7 @@ def changing_columns(order: Order) -> dict[str, Any]:
 
 
 def order_of_row(row: Row) -> Order:
-    """The order in a row of `orders`."""
+    """The order in a row that has `ORDER_COLUMNS`."""
     return Order(
         id=row.id,
         version=row.version,
@@ -137,7 +151,7 @@ def outbox_row(effect: Effect, *, now: datetime) -> dict[str, Any]:
     first_due_at = due_at(effect, now)
     return {
         "key": effect.key,
-        "order_id": effect.order_id if isinstance(effect, OrderEffect) else None,
+        "order_id": getattr(effect, "order_id", None),
         "effect": _encode(effect).decode(),
         "status": str(DeliveryStatus.PENDING),
         "attempts": 0,

@@ -20,6 +20,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Executable,
+    Integer,
     LargeBinary,
     String,
     Table,
@@ -34,6 +35,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
 
 Row: TypeAlias = Any
@@ -43,6 +45,7 @@ Values: TypeAlias = Mapping[str, object]
 _Convert: TypeAlias = Callable[[Any], Any] | None
 
 _ROWS: Final = "given_rows"
+_BYTES: Final = "given_bytes"
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -90,7 +93,9 @@ class Written:
 
     Attributes:
         sql: the text.
+        columns: what it gives: names and types.
         gives_rows: it has columns to give.
+        takes: how many values it takes.
     """
 
     def __init__(self, clause: Executable, dialect: Dialect, columns: list[str] | None) -> None:
@@ -104,9 +109,11 @@ class Written:
             convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
             fixed = None if bind.required else bind.effective_value
             self._values.append((name, bind.required, fixed if convert is None else convert(fixed), convert))
+        self.takes = len(self._values)
         given = list(getattr(clause, "exported_columns", ()))
         self.gives_rows = bool(given)
-        names = [column.key or "" for column in given]
+        names = [_name(column) for column in given]
+        self.columns = [(name, column.type) for name, column in zip(names, given, strict=True)]
         self._row: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024  - names come later
         converts = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in given]
         self._converts: list[tuple[int, Callable[[Any], Any]]] = [
@@ -135,7 +142,7 @@ class Written:
         Raises:
             KeyError: a row has not the columns that the statement takes.
         """
-        return self.arguments({_ROWS: rows})
+        return self.arguments({_ROWS: rows, _BYTES: rows})
 
     def row(self, raw: Iterable[Any]) -> Row:
         """A row of the driver's as the core's values."""
@@ -192,6 +199,8 @@ def among(dialect: str, wanted: ColumnElement[Any], name: str) -> ColumnElement[
 class Document(TypeDecorator[Sequence[Values]]):
     """Rows as one JSON document, which both ends read and write faster than an array of each column.
 
+    Bytes, which JSON has not, are in a list beside it (`Bytes`); a row has their place in that, from 1 on.
+
     Args:
         columns: what each row has; their names and types.
     """
@@ -204,6 +213,7 @@ class Document(TypeDecorator[Sequence[Values]]):
         self.columns = columns
         self._names = {_name(one) for one in columns}
         self._moments = [_name(one) for one in columns if _is_moment(one.type)]
+        self._bytes = [_name(one) for one in columns if isinstance(one.type, LargeBinary)]
 
     def process_bind_param(self, value: Sequence[Values] | None, _dialect: Dialect) -> str:
         """The document.
@@ -219,7 +229,32 @@ class Document(TypeDecorator[Sequence[Values]]):
                 moment = row[name]
                 if moment is not None and moment.tzinfo is None:  # type: ignore[attr-defined]  # a datetime
                     raise ValueError("a time without a zone")
+        if self._bytes:
+            value = [{**row, **dict.fromkeys(self._bytes, place)} for place, row in enumerate(value or (), 1)]
         return _encode(value).decode()
+
+
+class Bytes(TypeDecorator[Sequence[Values]]):
+    """One column's bytes, those of all rows: as a list, in their order.
+
+    Args:
+        name: the column's.
+    """
+
+    impl = ARRAY(LargeBinary)
+    cache_ok = False  # as `Document`
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def process_bind_param(self, value: Sequence[Values] | None, _dialect: Dialect) -> list[object]:
+        """The list.
+
+        Raises:
+            KeyError: a row has no such column.
+        """
+        return [row[self.name] for row in value or ()]
 
 
 class Rows:
@@ -230,7 +265,7 @@ class Rows:
 
     Args:
         dialect: the database's.
-        columns: what each row has; their names and types.
+        columns: what each row has; their names and types. One of them at most is of bytes.
 
     Attributes:
         c: a row's values, by the columns' names.
@@ -245,7 +280,7 @@ class Rows:
         document = cast(bindparam(_ROWS, type_=Document(*columns)), JSON)
         sent = func.json_to_recordset(document).table_valued(*(column(_name(one), _sent(one.type)) for one in columns))
         given = sent.render_derived(name="given", with_types=True).c
-        self.c = {_name(one): _received(given[_name(one)], one.type) for one in columns}
+        self.c = {_name(one): _received(given[_name(one)], one) for one in columns}
 
     def insert_into(self, table: Table, **instead: ColumnElement[Any]) -> Any:
         """An INSERT of these rows, with other values for some of their columns; it knows ON CONFLICT."""
@@ -265,12 +300,17 @@ def _is_moment(type_: TypeEngine[Any]) -> bool:
 
 def _sent(type_: TypeEngine[Any]) -> TypeEngine[Any]:
     """What a column's values are in a document. A text has no length there: the table refuses what is too long."""
-    return Text() if isinstance(type_, String | LargeBinary) else type_
+    if isinstance(type_, LargeBinary):
+        return Integer()
+    return Text() if isinstance(type_, String) else type_
 
 
-def _received(sent: ColumnElement[Any], type_: TypeEngine[Any]) -> ColumnElement[Any]:
-    """The value of it; JSON has no bytes."""
-    return func.decode(sent, "base64", type_=type_) if isinstance(type_, LargeBinary) else sent
+def _received(sent: ColumnElement[Any], column_: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The value of it; bytes are in the list beside it."""
+    if not isinstance(column_.type, LargeBinary):
+        return sent
+    listed: Any = Grouping(bindparam(_BYTES, type_=Bytes(_name(column_))))
+    return as_type("ColumnElement[Any]", listed[sent])
 
 
 def insert_into(dialect: str, table: Table) -> Any:

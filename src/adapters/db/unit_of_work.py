@@ -39,11 +39,11 @@ class SqlUnitOfWork(UnitOfWork):
     async def __aenter__(self) -> Self:
         """Take a connection and begin."""
         self._connection = connection = await self._pool.begin_writing()
-        self.orders = SqlOrders(connection)
+        self.outbox = SqlOutbox(connection)
+        self.orders = SqlOrders(connection, self.outbox)
         self.payment_events = SqlPaymentEvents(connection)
         self.restore_challenges = SqlRestoreChallenges(connection)
         self.tracking_log = SqlTrackingLog(connection)
-        self.outbox = SqlOutbox(connection)
         self.operator_log = SqlOperatorLog(connection)
         self.reconciliation = SqlReconciliationLog(connection)
         return self

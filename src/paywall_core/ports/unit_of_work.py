@@ -41,7 +41,7 @@ class OrderRepository(Protocol):
         ...
 
     async def save(self, *changes: Change) -> None:
-        """Write changes, no two of the same order: the orders, and their new history entries.
+        """Write changes, no two of the same order: the orders, their new history entries, and the effects owed.
 
         Raises:
             ConcurrentUpdate: a stored order is not of its change's `base_version` any more.
@@ -55,6 +55,12 @@ class OrderRepository(Protocol):
         is only marked, and another transaction that claims it waits for this one to end: so an event that is parked
         and the one that makes its order known never miss each other.
         """
+        ...
+
+    async def find(
+        self, wanted: Mapping[str, UUID | None], named: Collection[UUID]
+    ) -> tuple[Mapping[str, UUID | None], Mapping[UUID, Order]]:
+        """Bind provider ids as `claim` does; then lock, as `lock` does, the orders that own them and those named."""
         ...
 
     async def lapsed(self, now: datetime, limit: int) -> Sequence[Order]:
@@ -95,13 +101,25 @@ OwnedNotification: TypeAlias = tuple[PaymentNotification, UUID | None]
 """An event of the provider's (it has an `event_id`), and the order that it is about."""
 
 
+class AddedEvents(Struct, frozen=True, kw_only=True):
+    """What adding events came to: the ids of those that were `new`, and the events that were `parked` before."""
+
+    new: frozenset[str]
+    parked: Sequence[PaymentNotification]
+
+
 class PaymentEventRepository(Protocol):
     """What the payment provider told us, each of its events once."""
 
-    async def add(self, owned: Sequence[OwnedNotification], *, received_at: datetime) -> frozenset[str]:
-        """Store events, each with the order that it is about; the ids of those that were not stored already.
+    async def add(
+        self, owned: Sequence[OwnedNotification], *, received_at: datetime, references: Sequence[str] = ()
+    ) -> AddedEvents:
+        """Store events, each with the order that it is about, unless they are stored already.
 
         Without an order and with something in `events`, one is parked until one of its `references` finds an order.
+
+        Returns:
+            Those that are new; and what `parked` gives for the `references`, which none of the events to park may name.
         """
         ...
 
@@ -229,7 +247,7 @@ class OutboxRepository(Protocol):
     """What the world outside is owed."""
 
     async def enqueue(self, effects: Sequence[Effect], *, now: datetime) -> None:
-        """Write effects that are owed since `now`; each is due then, or as late as `effects.due_at` says.
+        """Write effects that no change of an order owes; since `now`, or as late as `effects.due_at` says.
 
         A key that is there already is left alone, unless it was skipped: then it is due again. So is one that comes
         twice.

@@ -15,6 +15,7 @@ from paywall_core.lifecycle import State
 from paywall_core.notification import PaymentNotification
 from paywall_core.order import Change, HistoryEntry, Order
 from paywall_core.ports.unit_of_work import (
+    AddedEvents,
     Delivery,
     DeliveryStatus,
     LapseCensus,
@@ -36,8 +37,9 @@ NEVER: Final = datetime.min.replace(tzinfo=UTC)
 class InMemoryOrders(OrderRepository):
     """Orders in dictionaries."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, outbox: "InMemoryOutbox") -> None:
         self._tables = tables
+        self._outbox = outbox
 
     async def add(self, order: Order) -> None:
         """Write a new order."""
@@ -67,6 +69,8 @@ class InMemoryOrders(OrderRepository):
                 raise ConcurrentUpdate(order.id)
             self._tables.orders[order.id] = order
             self._tables.history[order.id] = (*self._tables.history.get(order.id, ()), *change.history)
+            if change.effects:
+                await self._outbox.enqueue(change.effects, now=change.at)
 
     async def claim(self, wanted: Mapping[str, UUID | None]) -> Mapping[str, UUID | None]:
         """Bind provider ids to orders."""
@@ -74,6 +78,13 @@ class InMemoryOrders(OrderRepository):
             known = order_id if order_id in self._tables.orders else None
             self._tables.references[reference] = self._tables.references.get(reference) or known
         return {reference: self._tables.references[reference] for reference in wanted}
+
+    async def find(
+        self, wanted: Mapping[str, UUID | None], named: Collection[UUID]
+    ) -> tuple[Mapping[str, UUID | None], Mapping[UUID, Order]]:
+        """Bind provider ids, and read the orders that own them and those named."""
+        owners = await self.claim(wanted)
+        return owners, await self.lock({*named, *(owner for owner in owners.values() if owner is not None)})
 
     async def lapsed(self, now: datetime, limit: int) -> Sequence[Order]:
         """Orders whose access ended."""
@@ -125,7 +136,9 @@ class InMemoryPaymentEvents(PaymentEventRepository):
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    async def add(self, owned: Sequence[OwnedNotification], *, received_at: datetime) -> frozenset[str]:
+    async def add(
+        self, owned: Sequence[OwnedNotification], *, received_at: datetime, references: Sequence[str] = ()
+    ) -> AddedEvents:
         """Store events, each once."""
         new = {
             told.event_id: StoredEvent(notification=told, order_id=order_id, received_at=received_at)
@@ -133,7 +146,7 @@ class InMemoryPaymentEvents(PaymentEventRepository):
             if told.event_id is not None and told.event_id not in self._tables.events
         }
         self._tables.events.update(new)
-        return frozenset(new)
+        return AddedEvents(new=frozenset(new), parked=await self.parked(references))
 
     async def parked(self, references: Sequence[str]) -> Sequence[PaymentNotification]:
         """Parked events that name any of these ids."""

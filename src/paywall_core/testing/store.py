@@ -70,11 +70,11 @@ class InMemoryUnitOfWork(UnitOfWork):
         await asyncio.sleep(0)  # others may go first, as on a database; a free lock alone would let nobody in between
         await self._store.lock.acquire()
         self._tables = self._store.tables.snapshot()
-        self.orders = InMemoryOrders(self._tables)
+        self.outbox = InMemoryOutbox(self._tables)
+        self.orders = InMemoryOrders(self._tables, self.outbox)
         self.payment_events = InMemoryPaymentEvents(self._tables)
         self.restore_challenges = InMemoryRestoreChallenges(self._tables)
         self.tracking_log = InMemoryTrackingLog(self._tables)
-        self.outbox = InMemoryOutbox(self._tables)
         self.operator_log = InMemoryOperatorLog(self._tables)
         self.reconciliation = InMemoryReconciliationLog(self._tables)
         return self

@@ -74,7 +74,6 @@ class ActivateAccess:
             change = redeem(order, telegram_user_id=command.telegram_user_id, now=now)
             if change.history:
                 await uow.orders.save(change)
-                await uow.outbox.enqueue(change.effects, now=now)
                 await uow.commit()
         paid_until = change.order.entitlement.paid_until
         return GrantedAccess(

@@ -118,6 +118,5 @@ class ConfirmRestore:
                 continue
             change = rotate(order, redeemed_by=telegram_user_id, now=now, cause="restore")
             await uow.orders.save(change)
-            await uow.outbox.enqueue(change.effects, now=now)
             return change
         return None

@@ -47,7 +47,6 @@ class OperateOrder(ABC):
         async with self._unit_of_work() as uow:
             order, change = await self._act(uow, order_id, operator, now)
             await uow.orders.save(change)
-            await uow.outbox.enqueue(change.effects, now=now)
             await uow.commit()
         return _operated(order, change, now)
 

@@ -1,6 +1,6 @@
 """The payment provider says something: by webhook, in its event list, or because we asked. One door for all."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 from uuid import UUID
@@ -13,7 +13,7 @@ from paywall_core.lifecycle import State
 from paywall_core.notification import PaymentNotification
 from paywall_core.order import Change, Order, apply
 from paywall_core.ports.clock import Clock
-from paywall_core.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from paywall_core.ports.unit_of_work import AddedEvents, UnitOfWork, UnitOfWorkFactory
 
 LOOK_UP_DELAY: Final = timedelta(seconds=20)
 """How long a parked event waits before the provider is asked: mostly the missing link comes by itself."""
@@ -83,12 +83,11 @@ class RecordPayment:
     async def _record(self, uow: UnitOfWork, notifications: Sequence[PaymentNotification]) -> list[RecordedPayment]:
         owners, orders = await _owners(uow, notifications)
         ledger = _Ledger(orders=orders, now=self._clock.now())
-        events = [(told, owner) for told, owner in zip(notifications, owners, strict=True) if told.event_id is not None]
-        new = await uow.payment_events.add(events, received_at=ledger.now) if events else frozenset()
+        added = await _add(uow, zip(notifications, owners, strict=True), now=ledger.now)
         recorded: list[RecordedPayment] = []
         known: dict[str, UUID] = {}
         for told, owner in zip(notifications, owners, strict=True):
-            if told.event_id is not None and told.event_id not in new:
+            if told.event_id is not None and told.event_id not in added.new:
                 recorded.append(RecordedPayment(duplicate=True, order_id=owner))
             elif owner is None:
                 recorded.append(self._park(ledger, told))
@@ -97,7 +96,7 @@ class RecordPayment:
                 self._apply(ledger, owner, told)
                 known.update(dict.fromkeys(told.references, owner))
                 recorded.append(RecordedPayment(order_id=owner, before=before))
-        await self._apply_parked(uow, ledger, known)
+        await self._apply_parked(uow, ledger, known, added.parked)
         await ledger.write(uow)
         return [
             one
@@ -118,14 +117,17 @@ class RecordPayment:
         cause = notification.event_id or notification.event_type
         ledger.note(apply(ledger.orders[order_id], *notification.events, now=ledger.now, cause=cause))
 
-    async def _apply_parked(self, uow: UnitOfWork, ledger: "_Ledger", known: Mapping[str, UUID]) -> None:
+    async def _apply_parked(
+        self, uow: UnitOfWork, ledger: "_Ledger", known: Mapping[str, UUID], waiting: Sequence[PaymentNotification]
+    ) -> None:
         """What waited for these orders is applied now; each may name further ids that others wait for."""
         asked = dict(known)
         while known:
-            waiting = await uow.payment_events.parked(sorted(known))
             found: dict[str, UUID] = {}
             for notification in waiting:
-                owner = next(known[reference] for reference in notification.references if reference in known)
+                owner = next((known[reference] for reference in notification.references if reference in known), None)
+                if owner is None:  # it waits for an event that came again, and a repeat changes nothing
+                    continue
                 self._apply(ledger, owner, notification)
                 await uow.payment_events.unpark(notification.event_id or "", owner)  # the parked have one
                 found.update(dict.fromkeys(notification.references, owner))
@@ -133,6 +135,7 @@ class RecordPayment:
                 await uow.orders.claim(found)
             known = {reference: owner for reference, owner in found.items() if reference not in asked}
             asked.update(known)
+            waiting = await uow.payment_events.parked(sorted(known)) if known else ()
 
 
 def subjects_of(notification: PaymentNotification) -> frozenset[object]:
@@ -162,9 +165,20 @@ class _Ledger:
         """Write all of it."""
         if self._changes:
             await uow.orders.save(*self._changes.values())
-        owed = [*self.owed, *(effect for change in self._changes.values() for effect in change.effects)]
-        if owed:
-            await uow.outbox.enqueue(owed, now=self.now)
+        if self.owed:
+            await uow.outbox.enqueue(self.owed, now=self.now)
+
+
+async def _add(
+    uow: UnitOfWork, owned: Iterable[tuple[PaymentNotification, UUID | None]], *, now: datetime
+) -> AddedEvents:
+    """Store those that are events, and ask what waits for the orders of all."""
+    owned = list(owned)
+    events = [(told, owner) for told, owner in owned if told.event_id is not None]
+    known = sorted({reference for told, owner in owned if owner is not None for reference in told.references})
+    if events:
+        return await uow.payment_events.add(events, received_at=now, references=known)
+    return AddedEvents(new=frozenset(), parked=await uow.payment_events.parked(known) if known else ())
 
 
 async def _owners(
@@ -181,9 +195,12 @@ async def _owners(
         if is_ours
         for reference in told.references
     }
-    owner_of = dict(await uow.orders.claim(wanted)) if wanted else {}
-    named = [told.order_id for told, is_ours in zip(notifications, ours, strict=True) if is_ours]
-    orders = await uow.orders.lock({order_id for order_id in (*named, *owner_of.values()) if order_id is not None})
+    named = {
+        told.order_id
+        for told, is_ours in zip(notifications, ours, strict=True)
+        if is_ours and told.order_id is not None
+    }
+    owner_of, orders = await uow.orders.find(wanted, named)
     owners = [
         _owner(told, owner_of, orders) if is_ours else None for told, is_ours in zip(notifications, ours, strict=True)
     ]

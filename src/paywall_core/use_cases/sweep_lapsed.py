@@ -84,7 +84,6 @@ class SweepLapsed:
             for order in (*orders, *too_soon):
                 change = apply(order, TimePassed(), now=now, cause=cause)
                 await uow.orders.save(change)
-                await uow.outbox.enqueue(change.effects, now=now)
                 if confirmed_by is not None:
                     await uow.operator_log.add(
                         OperatorAct(

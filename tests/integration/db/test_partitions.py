@@ -53,9 +53,9 @@ async def hear(
     async with store.unit_of_work() as uow:
         owner_id = None if owner is None else owner.id
         received_at = at if owner is None else LATE
-        new = await uow.payment_events.add([(word, owner_id)], received_at=received_at)
+        added = await uow.payment_events.add([(word, owner_id)], received_at=received_at)
         await uow.commit()
-    return bool(new)
+    return bool(added.new)
 
 
 async def turn(database: Database, url: str) -> None:

@@ -23,6 +23,7 @@ from adapters.db.connection import Connection
 from adapters.db.outbox_archive import SqlOutboxArchive
 from adapters.db.pool import Pool
 from adapters.db.statements import Row, Statement, Values
+from adapters.db.together import Given, Together
 from paywall_core.lifecycle import State
 from paywall_core.ports.operations import OrderQuery, OutboxQuery
 from paywall_core.ports.unit_of_work import DeliveryStatus
@@ -64,6 +65,10 @@ class _Asked(Connection):
     async def each(self, statement: Statement, many: Sequence[Values]) -> list[Row]:
         """Keep it, with the first of them."""
         return await self.all(statement, many[0])
+
+    async def together(self, several: Together, *given: Given) -> list[list[Row]]:
+        """Its statements are found by themselves."""
+        return [[] for _ in zip(several.statements, given, strict=True)]
 
     async def run(self, sql: str) -> None:
         """A text is no statement of ours."""

@@ -12,7 +12,7 @@ from sqlalchemy import DateTime, Integer, String
 from sqlalchemy.types import NullType, TypeEngine
 
 from adapters.db.schema import Moment
-from adapters.db.statements import Document, Several, Statement, dialect_of
+from adapters.db.statements import Bytes, Document, Several, Statement, dialect_of
 from paywall_core.testing.contract.samples import NOW
 
 from .every_statement import Found
@@ -123,6 +123,8 @@ class Values:
 
     def _of_value(self, name: str, type_: TypeEngine[Any], known: Mapping[str, Any]) -> Any:
         """A value by its name; of rows, one."""
+        if isinstance(type_, Bytes):
+            return [{type_.name: b"{}"}]
         if not isinstance(type_, Document):
             return self._of_name(name, type_)
         columns = {column.key or "": column.type for column in type_.columns}

@@ -123,5 +123,7 @@ def history_forgotten(patch: pytest.MonkeyPatch) -> None:
         for change in changes:
             statement = update(orders).where(orders.c.id == change.order.id).values(changing_columns(change.order))
             await self._connection.change(Statement(statement))
+            if change.effects:
+                await self._outbox.enqueue(change.effects, now=change.at)
 
     patch.setattr(SqlOrders, "save", save)

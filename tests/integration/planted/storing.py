@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec import structs
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -18,8 +19,8 @@ from adapters.db.statements import Statement
 from adapters.db.unit_of_work import SqlUnitOfWork
 from paywall_core.effects import Effect
 from paywall_core.notification import PaymentNotification
-from paywall_core.order import Order
-from paywall_core.ports.unit_of_work import Delivery, DeliveryStatus, Settlement, UnitOfWork
+from paywall_core.order import Change, Order
+from paywall_core.ports.unit_of_work import AddedEvents, Delivery, DeliveryStatus, Settlement, UnitOfWork
 from paywall_core.use_cases.deliver_outbox import DeliverOutbox
 from paywall_core.use_cases.record_payment import RecordedPayment, RecordPayment
 
@@ -28,10 +29,16 @@ from paywall_core.use_cases.record_payment import RecordedPayment, RecordPayment
 
 def outbox_after_commit(patch: pytest.MonkeyPatch) -> None:
     """What is owed is written after the commit."""
-    real = SqlUnitOfWork.commit
+    real, real_save = SqlUnitOfWork.commit, SqlOrders.save
 
     async def enqueue(self: SqlOutbox, effects: Sequence[Effect], *, now: datetime) -> None:
         self.__dict__.setdefault("later", []).extend(outbox_row(effect, now=now) for effect in effects)
+
+    async def save(self: SqlOrders, *changes: Change) -> None:
+        await real_save(self, *(structs.replace(change, effects=()) for change in changes))
+        for change in changes:
+            if change.effects:
+                await enqueue(self._outbox, change.effects, now=change.at)
 
     async def commit(self: SqlUnitOfWork) -> None:
         await real(self)
@@ -42,6 +49,7 @@ def outbox_after_commit(patch: pytest.MonkeyPatch) -> None:
                 await connection.each(Statement(statement, columns=OUTBOX_COLUMNS), rows)
 
     patch.setattr(SqlOutbox, "enqueue", enqueue)
+    patch.setattr(SqlOrders, "save", save)
     patch.setattr(SqlUnitOfWork, "commit", commit)
 
 
@@ -142,10 +150,15 @@ def key_by_chance(patch: pytest.MonkeyPatch) -> None:
 def not_parked(patch: pytest.MonkeyPatch) -> None:
     """An event of an unknown order is acknowledged and dropped."""
 
-    async def add(self: SqlPaymentEvents, owned: Sequence[Any], *, received_at: datetime) -> frozenset[str]:
+    async def add(
+        self: SqlPaymentEvents, owned: Sequence[Any], *, received_at: datetime, references: Sequence[str] = ()
+    ) -> AddedEvents:
         kept = [(told, order_id) for told, order_id in owned if order_id is not None]
-        new = await real(self, kept, received_at=received_at) if kept else frozenset()
-        return new | {told.event_id for told, order_id in owned if order_id is None}
+        dropped = frozenset(told.event_id for told, order_id in owned if order_id is None)
+        if not kept:
+            return AddedEvents(new=dropped, parked=[])
+        added = await real(self, kept, received_at=received_at, references=references)
+        return structs.replace(added, new=added.new | dropped)
 
     real = SqlPaymentEvents.add
     patch.setattr(SqlPaymentEvents, "add", add)
@@ -154,17 +167,23 @@ def not_parked(patch: pytest.MonkeyPatch) -> None:
 def parked_and_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Parked events are never taken up."""
 
-    async def parked(self: SqlPaymentEvents, references: Sequence[str]) -> Sequence[PaymentNotification]:
-        return []
+    async def apply_parked(*_: Any) -> None:
+        pass
 
-    patch.setattr(SqlPaymentEvents, "parked", parked)
+    patch.setattr(RecordPayment, "_apply_parked", apply_parked)
 
 
 def unparked_unapplied(patch: pytest.MonkeyPatch) -> None:
     """A parked event is marked as applied and is not."""
 
-    async def apply_parked(_self: RecordPayment, uow: UnitOfWork, _ledger: Any, known: Mapping[str, UUID]) -> None:
-        for notification in await uow.payment_events.parked(sorted(known)) if known else ():
+    async def apply_parked(
+        _self: RecordPayment,
+        uow: UnitOfWork,
+        _ledger: Any,
+        known: Mapping[str, UUID],
+        waiting: Sequence[PaymentNotification],
+    ) -> None:
+        for notification in waiting:
             owner = next(known[reference] for reference in notification.references if reference in known)
             await uow.payment_events.unpark(notification.event_id or "", owner)
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -56,6 +57,7 @@ def _version_unchecked(patch: pytest.MonkeyPatch) -> None:
             await self._connection.change(Statement(statement))
             rows = [history_row(order, entry) for entry in change.history]
             await self._connection.each(Statement(insert(order_history)), rows)
+            await self._outbox.enqueue(change.effects, now=change.at)
 
     patch.setattr(SqlOrders, "save", save)
 
@@ -111,6 +113,13 @@ def _skipped_for_ever(patch: pytest.MonkeyPatch) -> None:
             statement = sqlite_insert(outbox).on_conflict_do_nothing()
             await self._connection.each(Statement(statement, columns=OUTBOX_COLUMNS), rows)
 
+    async def save(self: SqlOrders, *changes: Change) -> None:
+        await real(self, *(structs.replace(change, effects=()) for change in changes))
+        for change in changes:
+            await enqueue(self._outbox, change.effects, now=change.at)
+
+    real = SqlOrders.save
+    patch.setattr(SqlOrders, "save", save)
     patch.setattr(SqlOutbox, "enqueue", enqueue)
 
 

@@ -127,7 +127,6 @@ class Setting:
         async with self.store.unit_of_work() as uow:
             await uow.orders.add(order)
             await uow.orders.save(change)
-            await uow.outbox.enqueue(change.effects, now=self.clock.now())
             await uow.commit()
 
     async def until(self, status: DeliveryStatus) -> None:

@@ -20,7 +20,7 @@ from paywall_core.order import Change
 from paywall_core.plans import Plan
 from paywall_core.policy import FOREVER
 from paywall_core.ports.directory import AccessRecord
-from paywall_core.ports.unit_of_work import OwnedNotification, UnitOfWork
+from paywall_core.ports.unit_of_work import AddedEvents, OwnedNotification, UnitOfWork
 from paywall_core.testing import InMemoryDirectory, InMemoryStore, InMemoryUnitOfWork, PaywallMachine, Ports
 from paywall_core.testing.model import PRICE_MINOR, Purchase
 from paywall_core.testing.repositories import InMemoryOrders, InMemoryOutbox, InMemoryPaymentEvents
@@ -95,10 +95,12 @@ class EveryEventIsNew(Forgetful):
         """Do it."""
 
         class Events(InMemoryPaymentEvents):
-            async def add(self, owned: Sequence[OwnedNotification], *, received_at: datetime) -> frozenset[str]:
+            async def add(
+                self, owned: Sequence[OwnedNotification], *, received_at: datetime, references: Sequence[str] = ()
+            ) -> AddedEvents:
                 for told, _ in owned:
                     self._tables.events.pop(told.event_id or "", None)
-                return await super().add(owned, received_at=received_at)
+                return await super().add(owned, received_at=received_at, references=references)
 
         self.payment_events = Events(self._tables)
 
@@ -114,6 +116,7 @@ class NoLinkIsMailed(Forgetful):
                 await super().enqueue([one for one in effects if not isinstance(one, SendAccessEmail)], now=now)
 
         self.outbox = Outbox(self._tables)
+        self.orders = InMemoryOrders(self._tables, self.outbox)
 
 
 class HistoryIsLost(Forgetful):
@@ -124,9 +127,11 @@ class HistoryIsLost(Forgetful):
 
         class Orders(InMemoryOrders):
             async def save(self, *changes: Change) -> None:
-                self._tables.orders.update({change.order.id: change.order for change in changes})
+                await super().save(*changes)
+                for change in changes:
+                    del self._tables.history[change.order.id]
 
-        self.orders = Orders(self._tables)
+        self.orders = Orders(self._tables, InMemoryOutbox(self._tables))
 
 
 class EverythingIsCommitted(Forgetful):
@@ -147,7 +152,7 @@ class ReferencesAreForgotten(Forgetful):
             async def claim(self, wanted: Mapping[str, UUID | None]) -> Mapping[str, UUID | None]:
                 return wanted
 
-        self.orders = Orders(self._tables)
+        self.orders = Orders(self._tables, InMemoryOutbox(self._tables))
 
 
 class GenerousDirectory(InMemoryDirectory):

@@ -41,7 +41,7 @@ class UnitOfWorkContract(PortsContract):
         async with self.ports.unit_of_work() as uow:
             assert await uow.orders.get(order.id) is None
             assert await uow.orders.claim({"cs_1": None}) == {"cs_1": None}
-            assert await uow.payment_events.add([(notification("evt_1"), None)], received_at=NOW)
+            assert (await uow.payment_events.add([(notification("evt_1"), None)], received_at=NOW)).new
             assert not await uow.outbox.lease(now=NOW, limit=9, lease_until=NOW + MINUTE, lease_id=uuid4())
 
     async def test_exception_rolls_back(self) -> None:

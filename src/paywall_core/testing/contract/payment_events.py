@@ -54,8 +54,8 @@ class PaymentEventsContract(PortsContract):
         order = await add(self.ports, place())
         early = notification("evt_1", REFUND, references=("ch_1", "pi_1"))
         async with self.ports.unit_of_work() as uow:
-            assert await uow.payment_events.add([(early, None)], received_at=NOW)
-            assert await uow.payment_events.add([(notification("evt_2", references=("pi_1",)), None)], received_at=NOW)
+            for parked in (early, notification("evt_2", references=("pi_1",))):
+                assert (await uow.payment_events.add([(parked, None)], received_at=NOW)).new == {parked.event_id}
             await uow.commit()
         async with self.ports.unit_of_work() as uow:
             assert list(await uow.payment_events.parked(["ch_1", "pi_1"])) == [early]
@@ -69,9 +69,9 @@ class PaymentEventsContract(PortsContract):
 
         async def deliver() -> bool:
             async with self.ports.unit_of_work() as uow:
-                new = await uow.payment_events.add([(notification("evt_1"), None)], received_at=NOW)
+                added = await uow.payment_events.add([(notification("evt_1"), None)], received_at=NOW)
                 await uow.commit()
-            return bool(new)
+            return bool(added.new)
 
         assert sorted(await asyncio.gather(*(deliver() for _ in range(10)))) == [False] * 9 + [True]
 

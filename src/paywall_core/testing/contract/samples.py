@@ -94,6 +94,5 @@ async def change(store: Store, order: Order, *events: Event, now: datetime = NOW
     changed = apply(order, *events, now=now, cause="test")
     async with store.unit_of_work() as uow:
         await uow.orders.save(changed)
-        await uow.outbox.enqueue(changed.effects, now=now)
         await uow.commit()
     return changed.order

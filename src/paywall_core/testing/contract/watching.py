@@ -54,7 +54,7 @@ async def broken(watch: InvariantWatch, now: datetime) -> dict[str, tuple[int, s
 async def save(store: Store, changed: Change) -> Order:
     """Write a change, and nothing of what it owes."""
     async with store.unit_of_work() as uow:
-        await uow.orders.save(changed)
+        await uow.orders.save(structs.replace(changed, effects=()))
         await uow.commit()
     return changed.order
 
