@@ -40,6 +40,7 @@ class WrittenTogether:
 
     Attributes:
         sql: the text.
+        takes: how many values it takes.
     """
 
     def __init__(self, parts: Sequence[Written]) -> None:
@@ -53,6 +54,7 @@ class WrittenTogether:
             values += part.takes
             if part.gives_rows:
                 rows.append(f"SELECT {number}, {', '.join(self._columns(number))} FROM part_{number}")  # noqa: S608  - ours
+        self.takes = values
         self.sql = f"WITH {', '.join(heads)} {' UNION ALL '.join(rows)}"
 
     def arguments(self, given: Sequence[Given]) -> list[object]:

@@ -1,5 +1,7 @@
 """What is asked all the time is answered from an index: its cost must not grow with the number of orders."""
 
+import importlib
+import pkgutil
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -9,12 +11,22 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import insert
 
+import adapters.db
 from adapters.db.database import Database
 from adapters.db.rows import OUTBOX_COLUMNS, outbox_row
 from adapters.db.schema import outbox
 from adapters.db.statements import Statement, Values, Written
+from adapters.db.together import Together
 from paywall_core.effects import Effect, NoticeChannel, NoticeKind, SendAccessEmail, SendNotice
 from paywall_core.testing.contract.samples import MINUTE, NOW, add, place
+
+TOGETHER = {
+    f"{found.name}.{name}": value
+    for found in pkgutil.iter_modules(adapters.db.__path__)
+    if not found.ispkg
+    for name, value in vars(importlib.import_module(f"adapters.db.{found.name}")).items()
+    if isinstance(value, Together)
+}
 
 
 @contextmanager
@@ -136,6 +148,23 @@ async def test_hot_question_is_answered_from_its_index(
         assert "Seq Scan" not in plan, plan
         # A list that came along is a virtual table; the lanes' findings are gone through as they are found.
         assert not re.search(r"SCAN (?!\S+ VIRTUAL TABLE|of_|due\b)", plan), plan
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"])
+@pytest.mark.parametrize("several", TOGETHER.values(), ids=TOGETHER)
+async def test_statements_that_go_together_read_no_table_whole(database: Database, several: Together) -> None:
+    """One text, as PostgreSQL plans it for whatever values come; what it reads is asked of each of them alone."""
+    written = several.on_postgresql()
+    async with database.pool.writing() as connection:
+        for kind in ("seqscan", "bitmapscan"):
+            await connection.run(f"SET LOCAL enable_{kind} = off")
+        await connection.run("SET LOCAL plan_cache_mode = force_generic_plan")
+        await connection.run(f"PREPARE together AS {written.sql}")
+        rows = await connection.raw.fetch(f"EXPLAIN EXECUTE together ({', '.join(['NULL'] * written.takes)})")
+        await connection.run("DEALLOCATE together")
+    plan = "\n".join(row[0] for row in rows)
+    assert "Scan" in plan
+    assert "Seq Scan" not in plan, plan
 
 
 async def test_reminders_that_wait_for_their_day_are_not_looked_through(database: Database) -> None:

@@ -2,9 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from uuid import UUID
 
+import asyncpg
 import pytest
 from msgspec import structs
 
@@ -102,3 +103,33 @@ async def test_everybody_has_what_was_paid_for(database: Database, database_url:
             assert [entry.sequence for entry in history] == list(range(1, order.version + 1))
             mails = [entry for entry in history if entry.to_state is State.TOKEN_ISSUED]
             assert mails or number % 2  # a refund that came first leaves nothing to be sent
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"])
+async def test_many_payments_take_as_many_trips_as_one(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To begin, to find their orders, to store what was said, to write what follows, and to commit."""
+    record = RecordPayment(unit_of_work=database.unit_of_work, clock=FakeClock(NOW))
+    trips: list[str] = []
+    for name in ("fetch", "fetchrow", "fetchmany", "execute", "executemany"):
+        monkeypatch.setattr(asyncpg.Connection, name, _counted(getattr(asyncpg.Connection, name), trips))
+    number = 0
+    for count in (1, 20):
+        told = []
+        for _ in range(count):
+            number += 1
+            order = await add(database, place())
+            told.append(next(said_of(number, order.id)))
+        await asyncio.sleep(0)
+        trips.clear()
+        recorded = await record.together(told)
+        assert {one.after for one in recorded} == {State.TOKEN_ISSUED}
+        ours = [sql for sql in trips if "NOTIFY" not in sql]
+        assert [sql.split()[0] for sql in ours] == ["BEGIN", "WITH", "WITH", "WITH", "COMMIT"]
+
+
+def _counted(trip: Callable[..., Awaitable[object]], trips: list[str]) -> Callable[..., Awaitable[object]]:
+    async def counted(self: object, sql: str, *more: object, **options: object) -> object:
+        trips.append(sql)
+        return await trip(self, sql, *more, **options)
+
+    return counted

@@ -2,14 +2,16 @@
 
 import json
 from datetime import timedelta, timezone
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 
 from adapters.db.database import Database
 from adapters.db.schema import payment_events, restore_challenges
 from adapters.db.statements import Rows, Statement, among, insert_into
+from adapters.db.together import Together
 from paywall_core.policy import FOREVER
 from paywall_core.testing.contract.samples import MINUTE, NOW
 
@@ -143,3 +145,39 @@ async def test_bytes_and_moments_of_many_rows_come_back(database: Database) -> N
         await connection.each(put, rows)
         found = await connection.all(Statement(select(*columns).order_by(payment_events.c.stripe_event_id)))
     assert [row._asdict() for row in found] == rows
+
+
+async def test_statements_go_together_each_by_its_own_values(database: Database) -> None:
+    """Those about rows and those that take values, those that give rows and those that give none, in any number."""
+    told = Statement(
+        lambda dialect: _adding(dialect, *restore_challenges.c).returning(
+            restore_challenges.c.address, restore_challenges.c.tries
+        )
+    )
+    among_them = Statement(
+        lambda dialect: (
+            select(restore_challenges.c.id, restore_challenges.c.issued_at, restore_challenges.c.spent)
+            .where(among(dialect, restore_challenges.c.address, "addresses"))
+            .order_by(restore_challenges.c.address)
+        )
+    )
+    silent = Statement(lambda dialect: _adding(dialect, *restore_challenges.c))
+    together = Together(told, silent, among_them)
+    there = challenge("b@example.com"), challenge("a@example.com")
+    async with database.pool.writing() as connection:
+        await connection.each(ADD, there)
+        new = [challenge("c@example.com"), challenge("d@example.com")]
+        asked = {"addresses": ["a@example.com", "b@example.com", "x@example.com"]}
+        added, none, found = await connection.together(together, new, [challenge("e@example.com")], asked)
+        assert [tuple(row) for row in added] == [("c@example.com", 0), ("d@example.com", 0)]
+        assert none == []
+        assert [tuple(row) for row in found] == [(there[1]["id"], NOW, True), (there[0]["id"], NOW, True)]
+        assert await connection.together(together, [], [], {"addresses": []}) == [[], [], []]
+        with pytest.raises(KeyError):
+            await connection.together(together, [], [], {})
+    async with database.pool.reading() as connection:
+        assert len(await connection.all(ALL)) == 5
+
+
+def _adding(dialect: str, *columns: ColumnElement[Any]) -> Any:
+    return Rows(dialect, *columns).insert_into(restore_challenges)

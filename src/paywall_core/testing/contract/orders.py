@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec import structs
 
-from paywall_core.effects import ReportSale
+from paywall_core.effects import ReportSale, due_at
 from paywall_core.errors import ConcurrentUpdate
-from paywall_core.events import CheckoutOpened, TimePassed, TokenRotated
+from paywall_core.events import AccessReinstated, AccessRevoked, CheckoutOpened, TimePassed, TokenRotated
 from paywall_core.lifecycle import State
-from paywall_core.order import apply
-from paywall_core.ports.unit_of_work import LapseCensus
+from paywall_core.order import Order, apply
+from paywall_core.ports.unit_of_work import DeliveryStatus, LapseCensus, Settlement
 from paywall_core.testing.contract.base import PortsContract
 from paywall_core.testing.contract.samples import (
     ADDRESS,
@@ -104,13 +104,92 @@ class OrdersContract(PortsContract):
             assert await uow.orders.claim({"pi_2": two.id}) == {"pi_2": two.id}
             await uow.commit()
 
-    async def test_changes_of_one_order_at_once_are_all_made(self) -> None:
+    async def test_change_is_saved_with_what_it_owes(self) -> None:
+        """Each of several; what was skipped before is due again, and nothing is owed that was refused."""
+        one, two = await add(self.ports, place()), await add(self.ports, place())
+        changes = [apply(order, paid_event(f"cs_{order.id}"), now=NOW, cause="test") for order in (one, two)]
+        owed = {effect.key for changed in changes for effect in changed.effects if due_at(effect, NOW) <= NOW}
+        async with self.ports.unit_of_work() as uow:
+            await uow.orders.save(*changes)
+            await uow.commit()
+
+        async def leased() -> set[str]:
+            async with self.ports.unit_of_work() as uow:
+                taken = await uow.outbox.lease(now=NOW, limit=99, lease_until=NOW, lease_id=uuid4())
+                for delivery in taken:
+                    await uow.outbox.settle(delivery, Settlement(status=DeliveryStatus.SKIPPED, at=NOW))
+                await uow.commit()
+            return {delivery.key for delivery in taken}
+
+        assert await leased() == owed
+        revoked = apply(changes[0].order, AccessRevoked(number=1, by="ops", why="test", at=NOW), now=NOW, cause="test")
+        back = apply(revoked.order, AccessReinstated(number=2, by="ops", why="test", at=NOW), now=NOW, cause="test")
+        async with self.ports.unit_of_work() as uow:
+            await uow.orders.save(revoked.then(back))
+            await uow.commit()
+        again = {effect.key for effect in (*revoked.effects, *back.effects) if due_at(effect, NOW) <= NOW}
+        assert again & owed
+        assert await leased() == again
+        stale = apply(one, paid_event("cs_other"), now=NOW, cause="test")
+        async with self.ports.unit_of_work() as uow:
+            with pytest.raises(ConcurrentUpdate):
+                await uow.orders.save(stale)
+        assert await leased() == set()
+
+    async def test_orders_are_found_by_their_ids_and_by_name(self) -> None:
+        """Whose ids they are, and all of these orders; one that does not exist is nobody's, and not there."""
+        one, two, three = [await add(self.ports, place()) for _ in range(3)]
+        nobody = uuid4()
+        async with self.ports.unit_of_work() as uow:
+            await uow.orders.claim({"pi_3": three.id})
+            await uow.commit()
+        async with self.ports.unit_of_work() as uow:
+            owners, found = await uow.orders.find({"pi_1": one.id, "pi_3": one.id, "pi_9": nobody}, {one.id, nobody})
+            assert owners == {"pi_1": one.id, "pi_3": three.id, "pi_9": None}
+            assert found == {one.id: one, three.id: three}
+            owners, found = await uow.orders.find({"pi_1": None, "pi_2": two.id}, {two.id})
+            assert owners == {"pi_1": one.id, "pi_2": two.id}
+            assert found == {one.id: one, two.id: two}
+            assert await uow.orders.find({}, {two.id}) == ({}, {two.id: two})
+            assert await uow.orders.find({}, set()) == ({}, {})
+            await uow.commit()
+        async with self.ports.unit_of_work() as uow:
+            assert await uow.orders.claim({"pi_1": None, "pi_9": None}) == {"pi_1": one.id, "pi_9": None}
+
+    async def test_order_is_found_that_was_placed_while_its_id_was_waited_for(self) -> None:
+        """Whoever claims the id waits for the one who claimed it first, and then finds the order, too."""
+        order = place()
+        placed, found = asyncio.Event(), list[Order]()
+
+        async def place_it() -> None:
+            async with self.ports.unit_of_work() as uow:
+                await uow.orders.add(order)
+                await uow.orders.claim({"cs_1": order.id})
+                placed.set()
+                await asyncio.sleep(0.05)
+                await uow.commit()
+
+        async def find_it() -> None:
+            await placed.wait()
+            async with self.ports.unit_of_work() as uow:
+                owners, orders = await uow.orders.find({"cs_1": order.id}, {order.id})
+                assert owners == {"cs_1": order.id}
+                found.extend(orders.values())
+
+        await asyncio.gather(place_it(), find_it())
+        assert found == [order]
+
+    @pytest.mark.parametrize("by_id", [True, False])
+    async def test_changes_of_one_order_at_once_are_all_made(self, *, by_id: bool) -> None:
         """Whoever reads for update reads what the one before wrote, so nothing is lost and nobody is refused."""
         order = await change(self.ports, await add(self.ports, place()), paid_event())
 
         async def rotate() -> None:
             async with self.ports.unit_of_work() as uow:
-                found = await uow.orders.get(order.id, for_update=True)
+                if by_id:
+                    found = await uow.orders.get(order.id, for_update=True)
+                else:
+                    found = (await uow.orders.find({"cs_1": order.id}, {order.id}))[1].get(order.id)
                 assert found is not None
                 event = TokenRotated(token_version=found.facts.token_version + 1)
                 await uow.orders.save(apply(found, event, now=NOW, cause="test"))

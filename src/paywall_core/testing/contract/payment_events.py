@@ -64,6 +64,26 @@ class PaymentEventsContract(PortsContract):
             assert list(await uow.payment_events.parked(["ch_1"])) == []
             await uow.commit()
 
+    async def test_who_adds_an_event_is_told_what_waits(self) -> None:
+        """By the ids that it asks for, the longest parked first; a repeat asks as well, and is not new."""
+        order = await add(self.ports, place())
+        waiting = [notification(f"evt_{number}", REFUND, references=("ch_1", f"pi_{number}")) for number in (2, 1)]
+        for parked, at in zip(waiting, (NOW, NOW + MINUTE), strict=True):
+            async with self.ports.unit_of_work() as uow:
+                await uow.payment_events.add([(parked, None)], received_at=at)
+                await uow.commit()
+        new = notification("evt_3", REFUND, references=("pi_1",))
+        for events, asked, found in (
+            (frozenset({"evt_3"}), ["pi_1"], waiting[1:]),
+            (frozenset[str](), ["ch_1", "pi_9"], waiting),
+            (frozenset[str](), ["pi_9"], []),
+            (frozenset[str](), [], []),
+        ):
+            async with self.ports.unit_of_work() as uow:
+                added = await uow.payment_events.add([(new, order.id)], received_at=NOW, references=asked)
+                assert (added.new, list(added.parked)) == (events, found)
+                await uow.commit()
+
     async def test_ten_of_one_event_at_once_are_stored_once(self) -> None:
         """The unique key decides, whoever commits first."""
 

@@ -74,6 +74,29 @@ async def test_parked_event_is_looked_up_after_a_while(world: World) -> None:
     assert world.ledger.asked == [("ch_1", "pi_invoice")]
 
 
+async def test_repeat_changes_nothing_though_its_order_is_known_by_now(world: World) -> None:
+    """It stays parked until something new, or the look-up, leads to the order; whatever it shares a transaction with."""
+    await park(world)
+    started, other = await world.subscribe(), await world.subscribe()
+    async with world.store.unit_of_work() as uow:
+        await uow.orders.claim({"ch_1": started.order_id})
+        await uow.commit()
+    before = world.store.tables.snapshot()
+    opened = CheckoutOpened(session_id="cs_other")
+    repeated, new = await world.record.together(
+        [
+            world.say("evt_refund", REFUND, references=("ch_1", "pi_invoice")),
+            world.say("evt_new", opened, order_id=other.order_id, references=("cs_other",)),
+        ]
+    )
+    assert repeated == RecordedPayment(duplicate=True, order_id=started.order_id)
+    assert new.order_id == other.order_id
+    assert world.store.tables.history.get(started.order_id) == before.history.get(started.order_id)
+    assert world.store.tables.events["evt_refund"] == before.events["evt_refund"]
+    await deliver_later(world)
+    assert world.ledger.asked == [("ch_1", "pi_invoice")]
+
+
 async def test_repeat_of_a_parked_event_is_looked_up_once(world: World) -> None:
     """Stripe delivers twice; the row is the same."""
     await park(world)
