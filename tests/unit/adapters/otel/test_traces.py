@@ -258,14 +258,18 @@ async def test_collector_that_takes_nothing_does_not_keep_the_process() -> None:
 
 
 async def test_full_queue_does_not_keep_the_process_either() -> None:
-    """Each of its batches is tried by itself, for longer than anybody waits here."""
+    """Each of its batches is tried by itself, for longer than the process waits.
+
+    The test waits for that: what goes on would draw random numbers while other tests do.
+    """
+    before = set(threading.enumerate())
     with socket.create_server(("127.0.0.1", 0)) as mute, structlog.testing.capture_logs() as log:
         traces = ExportedTraces(
             endpoint=f"http://127.0.0.1:{mute.getsockname()[1]}",
             headers={},
             service="test",
             clock=FakeClock(),
-            send_seconds=5.0,
+            send_seconds=0.5,
             close_seconds=0.1,
         )
         record = traces.recording(saying(RecordedPayment(order_id=ORDER)), "webhook")
@@ -273,6 +277,11 @@ async def test_full_queue_does_not_keep_the_process_either() -> None:
             await record(of(ORDER))
         async with asyncio.timeout(60):
             await traces.close()
+        still = set(threading.enumerate()) - before
+        assert still
+        for thread in still:
+            await asyncio.to_thread(thread.join, 60)
+            assert not thread.is_alive()
     assert [line["event"] for line in log] == ["traces.not_sent"]
 
 
