@@ -6,14 +6,14 @@ every worker looks at its next poll, too.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import asyncpg
 import structlog
 
-from adapters.db.connection import DATABASE_ERRORS
-from adapters.db.pool import PostgresPool
+from adapters.db.connection import database_errors
+from adapters.db.pool import Bell, Pool
 
 _CHANNEL: Final = "paywall_outbox"
 _CONNECT_SECONDS: Final = 5.0
@@ -22,16 +22,18 @@ _CLOSE_SECONDS: Final = 2.0
 _log = structlog.stdlib.get_logger("paywall.database")
 
 
-class PostgresBell:
+class PostgresBell(Bell):
     """Rings here and elsewhere.
 
     Args:
         pool: whose connections carry the word.
+        arguments: what the driver connects by, to listen.
         ring_here: wakes this process's worker.
     """
 
-    def __init__(self, pool: PostgresPool, ring_here: Callable[[], None]) -> None:
+    def __init__(self, pool: Pool, arguments: Mapping[str, Any], ring_here: Callable[[], None]) -> None:
         self._pool = pool
+        self._arguments = arguments
         self._ring_here = ring_here
         self._rung = False
         self._telling: asyncio.Task[None] | None = None
@@ -63,7 +65,7 @@ class PostgresBell:
                 self._rung = False
                 async with self._pool.reading() as connection:
                     await connection.run(f"NOTIFY {_CHANNEL}")
-        except DATABASE_ERRORS as error:
+        except database_errors() as error:
             _log.warning("bell.unheard", reason=type(error).__name__)
         finally:
             self._telling = None
@@ -71,7 +73,7 @@ class PostgresBell:
     async def _listen_once(self, stop: asyncio.Event) -> None:
         lost = asyncio.Event()
         async with asyncio.timeout(_CONNECT_SECONDS):  # whoever stops the worker waits no longer for it
-            connection = await asyncpg.connect(**self._pool.arguments)
+            connection = await asyncpg.connect(**self._arguments)
         try:
             connection.add_termination_listener(lambda _connection: lost.set())
             await connection.add_listener(_CHANNEL, self._heard)

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
-import asyncpg
-
+from adapters.db.connection import database_errors
 from paywall_core.errors import ConcurrentUpdate
 
 _POSTGRESQL: Final = frozenset(
@@ -35,7 +34,7 @@ def conflicts_of(*order_ids: UUID) -> Iterator[None]:
     """
     try:
         yield
-    except (sqlite3.Error, asyncpg.PostgresError) as error:
+    except database_errors() as error:
         if is_conflict(error):
             raise ConcurrentUpdate(order_ids[0]) from error
         raise

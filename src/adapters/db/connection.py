@@ -1,26 +1,30 @@
-"""A connection in use: statements in, rows out. One class for each driver; neither knows a table."""
+"""A connection in use: statements in, rows out. One class for each driver (`postgresql.py`); neither knows a table."""
 
 import sqlite3
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import aiosqlite
-import asyncpg
 
 from adapters.db.statements import Row, Statement, Values
 from adapters.db.together import Given, Together
 
 _NOTHING: Final[Mapping[str, object]] = {}
 
-DATABASE_ERRORS: Final = (
-    sqlite3.Error,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # a connection that is cut in the middle of a word
-    OSError,
-)
-"""What a database that is away, or fails, raises; what takes too long is an `OSError`, too."""
+
+def database_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
+    """What a database that is away, or fails, raises; what takes too long is an `OSError`, too. `more` go along.
+
+    A process speaks one database, and a driver that it has not loaded raises nothing.
+    """
+    driver = sys.modules.get("asyncpg")
+    if driver is None:
+        return (*more, sqlite3.Error, OSError)
+    # The last one is a connection that is cut in the middle of a word.
+    of_postgresql = (driver.PostgresError, driver.InterfaceError, driver.InternalClientError)
+    return (*more, sqlite3.Error, OSError, *of_postgresql)
 
 
 class Connection(ABC):
@@ -134,46 +138,3 @@ class SqliteConnection(Connection):
         """Take it back. By a call of its own: the driver says nothing of a transaction that is over already."""
         await self.raw.rollback()
         self.is_clean = True
-
-
-class PostgresConnection(Connection):
-    """On `asyncpg`, which prepares each text once for each of its connections."""
-
-    dialect = "postgresql"
-
-    async def all(self, statement: Statement, values: Values = _NOTHING) -> list[Row]:
-        """All rows."""
-        written = statement.on("postgresql")
-        return [written.row(raw) for raw in await self.raw.fetch(written.sql, *written.arguments(values))]
-
-    async def first(self, statement: Statement, values: Values = _NOTHING) -> Row | None:
-        """The first row."""
-        written = statement.on("postgresql")
-        raw = await self.raw.fetchrow(written.sql, *written.arguments(values))
-        return None if raw is None else written.row(raw)
-
-    async def change(self, statement: Statement, values: Values = _NOTHING) -> int:
-        """How many rows it touched: the last word of what the server says of it."""
-        written = statement.on("postgresql")
-        tag: str = await self.raw.execute(written.sql, *written.arguments(values))
-        return int(tag.rsplit(" ", 1)[-1])
-
-    async def each(self, statement: Statement, many: Sequence[Values]) -> list[Row]:
-        """All in one trip."""
-        written = statement.on("postgresql")
-        if written.takes_rows:
-            return [written.row(raw) for raw in await self.raw.fetch(written.sql, *written.all_of(many))]
-        arguments = [written.arguments(values) for values in many]
-        if not written.gives_rows:
-            await self.raw.executemany(written.sql, arguments)
-            return []
-        return [written.row(raw) for raw in await self.raw.fetchmany(written.sql, arguments)]
-
-    async def together(self, several: Together, *given: Given) -> list[list[Row]]:
-        """As one statement."""
-        written = several.on_postgresql()
-        return written.rows(await self.raw.fetch(written.sql, *written.arguments(given)))
-
-    async def run(self, sql: str) -> None:
-        """A text."""
-        await self.raw.execute(sql)

@@ -7,11 +7,10 @@ from typing import Any, Final
 from sqlalchemy import Select, select
 
 from adapters.db.archive import SqlOrderArchive
-from adapters.db.bell import PostgresBell
-from adapters.db.connection import DATABASE_ERRORS
+from adapters.db.connection import database_errors
 from adapters.db.directory import SqlOrderDirectory
 from adapters.db.outbox_archive import SqlOutboxArchive
-from adapters.db.pool import DEFAULT_POOL_SIZE, Pool, PostgresPool, open_pool
+from adapters.db.pool import DEFAULT_POOL_SIZE, Pool, open_pool
 from adapters.db.rows import history_of_row
 from adapters.db.schema import order_history
 from adapters.db.schema_version import SCHEMA, Schema, head_revision
@@ -67,7 +66,7 @@ class Database:
         self.writers = pool.writers
         self._on_enqueued = on_enqueued or _nobody_waits
         self.on_changed = on_changed
-        self._bell = PostgresBell(pool, self._on_enqueued) if isinstance(pool, PostgresPool) else None
+        self._bell = pool.bell(self._on_enqueued)
         self.directory = SqlOrderDirectory(pool)
         self.archive = SqlOrderArchive(pool)
         self.outbox_archive = SqlOutboxArchive(pool)
@@ -87,7 +86,7 @@ class Database:
         try:
             async with asyncio.timeout(_READY_SECONDS), self.pool.reading() as connection:
                 row = await connection.first(SCHEMA)
-        except DATABASE_ERRORS:  # a timeout is an OSError
+        except database_errors():  # a timeout is an OSError
             return False
         if row is None:
             return False

@@ -7,25 +7,35 @@ on which that fails is thrown away.
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Any, ClassVar, Final, TypeAlias
+from contextlib import asynccontextmanager
+from typing import ClassVar, Final, Protocol, TypeAlias
 
 import aiosqlite
-import asyncpg
-from sqlalchemy import URL
 
-from adapters.db.connection import DATABASE_ERRORS, Connection, PostgresConnection, SqliteConnection
+from adapters.db.connection import Connection, SqliteConnection, database_errors
 from adapters.db.opening import SQLITE_BUSY_SECONDS, parse_url, set_up_sqlite
-from adapters.db.statements import dialect_of
 
 DEFAULT_POOL_SIZE: Final = 20
 """Connections that one process opens to PostgreSQL, at most."""
 
 _SQLITE_POOL_SIZE: Final = 10  # a file has one writer at a time, and a few readers suffice
-_WAIT_SECONDS: Final = 30.0  # for a connection that others have
-_CLOSE_SECONDS: Final = 5.0
-
 SqliteOpener: TypeAlias = Callable[[], Awaitable[aiosqlite.Connection]]
+
+
+class Bell(Protocol):
+    """Wakes whoever waits for something in the outbox, in this process and in others."""
+
+    def ring(self) -> None:
+        """Something is due."""
+        ...
+
+    async def listen(self, stop: asyncio.Event) -> None:
+        """Hear other processes ring, until `stop` is set."""
+        ...
+
+    async def close(self) -> None:
+        """Let the word that is under way arrive."""
+        ...
 
 
 class Pool(ABC):
@@ -33,10 +43,11 @@ class Pool(ABC):
 
     Attributes:
         writers: transactions that write, at once: more of them do not do more.
+        wait_seconds: how long somebody waits for a connection that others have.
     """
 
     writers: ClassVar[int]
-    _read: ClassVar[str | None]
+    wait_seconds: ClassVar[float] = 30.0
     _snapshot: ClassVar[str]
     _write: ClassVar[str]
 
@@ -55,6 +66,14 @@ class Pool(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Close all of them; those in use have a moment to come back."""
+
+    def bell(self, ring_here: Callable[[], None]) -> Bell | None:  # noqa: ARG002  - for those who have one
+        """What wakes others; None: the database has no way to tell them.
+
+        Args:
+            ring_here: wakes who waits in this process.
+        """
+        return None
 
     async def begin_writing(self) -> Connection:
         """A connection in a transaction that is going to write: on SQLite it has the write lock."""
@@ -119,7 +138,7 @@ class SqlitePool(Pool):
     async def acquire(self) -> Connection:
         """The one that came back last, or a new one."""
         if self._permits.locked():
-            async with asyncio.timeout(_WAIT_SECONDS):
+            async with asyncio.timeout(self.wait_seconds):
                 await self._permits.acquire()
         else:
             await self._permits.acquire()
@@ -142,7 +161,7 @@ class SqlitePool(Pool):
         try:
             if not connection.is_clean:
                 await connection.rollback()
-        except (*DATABASE_ERRORS, ValueError):  # aiosqlite says of a connection that is closed: ValueError
+        except database_errors(ValueError):  # aiosqlite says of a connection that is closed: ValueError
             await connection.raw.close()
         else:
             if self._is_closed:
@@ -162,69 +181,6 @@ class SqlitePool(Pool):
         return await aiosqlite.connect(self._path, timeout=SQLITE_BUSY_SECONDS, isolation_level=None)
 
 
-class PostgresPool(Pool):
-    """Connections to a server.
-
-    Args:
-        url: of the database; what its query says goes to the driver.
-        size: how many, at most.
-
-    Attributes:
-        arguments: what the driver connects by.
-    """
-
-    writers = 2  # one works while the other waits for its commit
-    _snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-    _write = "BEGIN"
-
-    def __init__(self, url: URL, *, size: int = DEFAULT_POOL_SIZE) -> None:
-        _, self.arguments = dialect_of("postgresql").create_connect_args(url)
-        cache_size = self.arguments.pop("prepared_statement_cache_size", None)  # SQLAlchemy's name for it
-        if cache_size is not None:
-            self.arguments["statement_cache_size"] = int(cache_size)
-        self._size = size
-        self._pool: Any = None
-        self._opening = asyncio.Lock()
-
-    async def acquire(self) -> Connection:
-        """One that is open, or a new one. One that the server has closed meanwhile is opened anew."""
-        if self._pool is None:
-            await self._open()
-        return PostgresConnection(await self._pool.acquire(timeout=_WAIT_SECONDS))
-
-    async def release(self, connection: Connection) -> None:
-        """Back into the pool, rolled back."""
-        try:
-            if not connection.is_clean:
-                await connection.rollback()
-        except DATABASE_ERRORS:
-            with suppress(asyncpg.InterfaceError):  # asyncpg has let go already of one that the server closed
-                connection.raw.terminate()
-        finally:
-            await self._pool.release(connection.raw)
-
-    async def close(self) -> None:
-        """Close all; what is not given back in time is cut off."""
-        if self._pool is None:
-            return
-        try:
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._pool.close()  # it waits for those in use, which come back by `release`
-        except TimeoutError:
-            self._pool.terminate()
-
-    async def _open(self) -> None:
-        async with self._opening:
-            if self._pool is None:
-                # Opened one by one as they are needed, and never reset by the driver: `release` has rolled them back,
-                # nothing here changes a session, and asyncpg's reset costs a trip for each use.
-                self._pool = await asyncpg.create_pool(min_size=0, max_size=self._size, reset=_keep, **self.arguments)
-
-
-async def _keep(_connection: object) -> None:
-    """A connection that comes back is as it should be."""
-
-
 def open_pool(url: str, *, pool_size: int = DEFAULT_POOL_SIZE) -> Pool:
     """The pool for a database's URL; opens nothing yet.
 
@@ -233,5 +189,7 @@ def open_pool(url: str, *, pool_size: int = DEFAULT_POOL_SIZE) -> Pool:
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "postgresql":
+        from adapters.db.postgresql import PostgresPool  # noqa: PLC0415  - who speaks SQLite does without its driver
+
         return PostgresPool(parsed, size=pool_size)
     return SqlitePool(parsed.database or "")

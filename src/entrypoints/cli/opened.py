@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from adapters.db.checkup import DatabaseCheckup
-from adapters.db.connection import DATABASE_ERRORS
+from adapters.db.connection import database_errors
 from adapters.db.opening import parse_url
 from entrypoints.cli.running import NotDone
 from entrypoints.container import Container
@@ -28,7 +28,7 @@ async def on_database(settings: Settings, work: Callable[[Container], Awaitable[
         await _require_ours(container, settings)
         try:
             return await work(container)
-        except DATABASE_ERRORS as error:
+        except database_errors() as error:
             raise NotDone(database_failed(error)) from error
 
 

@@ -94,7 +94,7 @@ def partition_events(*, ahead: int) -> None:
     The first time the table is turned, while the service runs; from then on months are made ahead of time, and those
     that are long over and empty are dropped. Run it once a month, or once a year: `paywall doctor` says when it is due.
     """
-    from adapters.db.connection import DATABASE_ERRORS  # noqa: PLC0415  - as in `serve`
+    from adapters.db.connection import database_errors  # noqa: PLC0415  - as in `serve`
     from adapters.db.partitions import CannotPartition, keep_months  # noqa: PLC0415  - as in `serve`
 
     settings = settings_of(Role.MIGRATE)
@@ -103,7 +103,7 @@ def partition_events(*, ahead: int) -> None:
         done = asyncio.run(keep_months(settings.database_url, now=datetime.now(UTC), ahead=ahead))
     except CannotPartition as error:
         fail(error)
-    except DATABASE_ERRORS as error:
+    except database_errors() as error:
         fail(f"the database failed: {type(error).__name__}")
     if done.turned:
         click.echo("payment_events is in months from now on")

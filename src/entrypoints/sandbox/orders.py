@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from adapters.db.connection import DATABASE_ERRORS
+from adapters.db.connection import database_errors
 from adapters.db.database import Database
 from entrypoints.sandbox.console.views import OrdersFeed
 from paywall_core.order import HistoryEntry, Order
@@ -17,7 +17,7 @@ def orders_feed(database: Database) -> OrdersFeed:
     async def feed() -> list[dict[str, Any]]:
         try:
             found = await database.recent_orders(_NEWEST)
-        except DATABASE_ERRORS as error:
+        except database_errors() as error:
             raise ConnectionError(type(error).__name__) from error
         return [_order(order, history) for order, history in found]
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from adapters.db.connection import DATABASE_ERRORS
+from adapters.db.connection import database_errors
 from adapters.db.database import Database
 from adapters.db.unit_of_work import SqlUnitOfWork
 from entrypoints.cli import main
@@ -61,7 +61,7 @@ class _CarelessUnitOfWork(SqlUnitOfWork):
 
     async def commit(self) -> None:
         """Never an error."""
-        with suppress(*DATABASE_ERRORS):
+        with suppress(*database_errors()):
             await super().commit()
 
 

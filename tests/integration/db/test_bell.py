@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from adapters.db import bell
+from adapters.db.bell import PostgresBell
 from adapters.db.database import Database
 from paywall_core.effects import ReportSale
 from paywall_core.testing.contract.samples import NOW, add, place
@@ -79,8 +80,9 @@ async def test_many_commits_are_few_words(database: Database, monkeypatch: pytes
     """One under way, and one after it; the last commit is never left untold."""
     told: list[int] = []
     committed = 0
-    assert database._bell is not None
-    real = database._bell._pool.reading
+    ours = database._bell
+    assert isinstance(ours, PostgresBell)
+    real = ours._pool.reading
 
     @asynccontextmanager
     async def counting() -> AsyncIterator[object]:
@@ -88,14 +90,14 @@ async def test_many_commits_are_few_words(database: Database, monkeypatch: pytes
         async with real() as connection:
             yield connection
 
-    monkeypatch.setattr(database._bell._pool, "reading", counting)
+    monkeypatch.setattr(ours._pool, "reading", counting)
     committed = 1
-    database._bell.ring()
+    ours.ring()
     while not told:  # until the first word is under way
         await asyncio.sleep(0)
     for committed in range(2, 31):  # noqa: B007  - `counting` looks at it
-        database._bell.ring()
-    await database._bell.close()
+        ours.ring()
+    await ours.close()
     assert told == [1, 30]
 
 

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import text
 
 from adapters.db import pool as pools
-from adapters.db.connection import DATABASE_ERRORS
+from adapters.db.connection import database_errors
 from adapters.db.database import Database
-from adapters.db.pool import PostgresPool, SqlitePool, open_pool
+from adapters.db.pool import Pool, SqlitePool, open_pool
+from adapters.db.postgresql import PostgresPool
 from adapters.db.statements import Statement
 from paywall_core.testing.contract.samples import add, place
 
@@ -34,7 +35,7 @@ async def test_who_waits_too_long_for_a_connection_is_told(database: Database, m
     """And the next one gets it when it comes back."""
     held = [await database.pool.acquire() for _ in range(10 if isinstance(database.pool, SqlitePool) else 20)]
     with monkeypatch.context() as patch:
-        patch.setattr(pools, "_WAIT_SECONDS", 0.05)
+        patch.setattr(Pool, "wait_seconds", 0.05)
         with pytest.raises(TimeoutError):
             await database.pool.acquire()
     await database.pool.release(held.pop())
@@ -88,7 +89,7 @@ async def test_connection_that_the_server_cut_is_opened_anew(database: Database)
         (row,) = await uow._connection.raw.fetch("SELECT pg_backend_pid() AS pid")
         async with database.pool.reading() as other:
             await other.run(f"SELECT pg_terminate_backend({row['pid']})")
-        with pytest.raises(DATABASE_ERRORS):
+        with pytest.raises(database_errors()):
             await uow.commit()
     for _ in range(3):
         await add(database, place())

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from msgspec import structs
 
-from adapters.db.connection import DATABASE_ERRORS
+from adapters.db.connection import database_errors
 from adapters.db.database import Database
 from paywall_core.errors import Conflict
 from paywall_core.events import DisputeUpdated, PaymentSucceeded, RefundUpdated
@@ -63,7 +63,7 @@ async def tell(record: RecordTogether, told: PaymentNotification) -> None:
     for _ in range(TRIES):
         try:
             await record(told)
-        except (Conflict, *DATABASE_ERRORS):
+        except database_errors(Conflict):
             continue
         return
     pytest.fail(f"{told.event_id} failed {TRIES} times")

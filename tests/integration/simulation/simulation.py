@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from adapters.db.connection import DATABASE_ERRORS
+from adapters.db.connection import database_errors
 from adapters.stripe.webhook import StripeWebhook
 from paywall_core.errors import IllegalTransition, PaywallError
 from paywall_core.facts import Mode, Terms
@@ -207,7 +207,7 @@ class Simulation:
         except IllegalTransition as error:
             if not what.startswith("operator"):  # an operator may ask for what the state does not allow
                 self.violation(f"{what}: {error}")
-        except (PaywallError, *DATABASE_ERRORS) as error:
+        except database_errors(PaywallError) as error:
             self.tell(f"{process.name}: {what}: {type(error).__name__}: {str(error).splitlines()[0][:100]}")
         except Exception as error:  # noqa: BLE001  - whatever else it is, it is a bug, and the history tells of it
             self.violation(f"{what} crashed: {error!r}")

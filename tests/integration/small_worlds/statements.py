@@ -11,8 +11,10 @@ from typing import Any, Final, TypeAlias
 
 import pytest
 
-from adapters.db.connection import Connection, PostgresConnection, SqliteConnection
+from adapters.db.connection import Connection, SqliteConnection
+from adapters.db.postgresql import PostgresConnection
 from adapters.db.statements import Statement
+from adapters.db.together import Together
 
 COMMIT: Final = "COMMIT"
 _BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
@@ -110,19 +112,19 @@ def stoppable() -> Iterator[None]:
     """While this lasts, actors stop where they are told to."""
     with pytest.MonkeyPatch.context() as patch:
         for kind in (SqliteConnection, PostgresConnection):
-            for name in ("all", "first", "change", "each", "run"):
+            for name in ("all", "first", "change", "each", "together", "run"):
                 if name in vars(kind) and (kind, name) not in _MADE_OF_OTHERS:
                     patch.setattr(kind, name, _stopping(vars(kind)[name]))
             patch.setattr(kind, "rollback", _ending(kind.rollback))
         yield
 
 
-_MADE_OF_OTHERS: Final = {(SqliteConnection, "first")}  # it reads all
+_MADE_OF_OTHERS: Final = {(SqliteConnection, "first"), (SqliteConnection, "together")}  # one reads all
 
 
 def _stopping(execute: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    async def stop(connection: Connection, what: Statement | str, *rest: Any) -> Any:
-        actor, text = _acting.get(), what if isinstance(what, str) else what.on(connection.dialect).sql
+    async def stop(connection: Connection, what: Statement | Together | str, *rest: Any) -> Any:
+        actor, text = _acting.get(), _text(connection, what)
         if actor is None or text == _BEGIN or _is_done_one_by_one(connection, what, rest):
             return await execute(connection, what, *rest)
         await actor.reach(text, in_transaction=not connection.is_clean)
@@ -133,7 +135,13 @@ def _stopping(execute: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable
     return stop
 
 
-def _is_done_one_by_one(connection: Connection, what: Statement | str, rest: Sequence[Any]) -> bool:
+def _text(connection: Connection, what: Statement | Together | str) -> str:
+    if isinstance(what, Together):
+        return what.on_postgresql().sql
+    return what if isinstance(what, str) else what.on(connection.dialect).sql
+
+
+def _is_done_one_by_one(connection: Connection, what: Statement | Together | str, rest: Sequence[Any]) -> bool:
     """On SQLite many rows that give rows are as many statements."""
     many = bool(rest) and isinstance(rest[0], list)
     return many and connection.dialect == "sqlite" and isinstance(what, Statement) and what.on("sqlite").gives_rows

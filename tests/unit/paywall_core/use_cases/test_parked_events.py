@@ -75,7 +75,7 @@ async def test_parked_event_is_looked_up_after_a_while(world: World) -> None:
 
 
 async def test_repeat_changes_nothing_though_its_order_is_known_by_now(world: World) -> None:
-    """It stays parked until something new, or the look-up, leads to the order; whatever it shares a transaction with."""
+    """It stays parked until something new, or the look-up, leads to the order, whatever comes beside it."""
     await park(world)
     started, other = await world.subscribe(), await world.subscribe()
     async with world.store.unit_of_work() as uow:

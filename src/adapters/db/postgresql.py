@@ -1,0 +1,128 @@
+"""PostgreSQL's driver: its connections and their pool. Loaded by whoever speaks PostgreSQL, and nobody else."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy import URL
+
+from adapters.db.bell import PostgresBell
+from adapters.db.connection import Connection, database_errors
+from adapters.db.pool import DEFAULT_POOL_SIZE, Pool
+from adapters.db.statements import Row, Statement, Values, dialect_of
+from adapters.db.together import Given, Together
+
+_NOTHING: Final[Values] = {}
+_CLOSE_SECONDS: Final = 5.0
+
+
+class PostgresConnection(Connection):
+    """On `asyncpg`, which prepares each text once for each of its connections."""
+
+    dialect = "postgresql"
+
+    async def all(self, statement: Statement, values: Values = _NOTHING) -> list[Row]:
+        """All rows."""
+        written = statement.on("postgresql")
+        return [written.row(raw) for raw in await self.raw.fetch(written.sql, *written.arguments(values))]
+
+    async def first(self, statement: Statement, values: Values = _NOTHING) -> Row | None:
+        """The first row."""
+        written = statement.on("postgresql")
+        raw = await self.raw.fetchrow(written.sql, *written.arguments(values))
+        return None if raw is None else written.row(raw)
+
+    async def change(self, statement: Statement, values: Values = _NOTHING) -> int:
+        """How many rows it touched: the last word of what the server says of it."""
+        written = statement.on("postgresql")
+        tag: str = await self.raw.execute(written.sql, *written.arguments(values))
+        return int(tag.rsplit(" ", 1)[-1])
+
+    async def each(self, statement: Statement, many: Sequence[Values]) -> list[Row]:
+        """All in one trip."""
+        written = statement.on("postgresql")
+        if written.takes_rows:
+            return [written.row(raw) for raw in await self.raw.fetch(written.sql, *written.all_of(many))]
+        arguments = [written.arguments(values) for values in many]
+        if not written.gives_rows:
+            await self.raw.executemany(written.sql, arguments)
+            return []
+        return [written.row(raw) for raw in await self.raw.fetchmany(written.sql, arguments)]
+
+    async def together(self, several: Together, *given: Given) -> list[list[Row]]:
+        """As one statement."""
+        written = several.on_postgresql()
+        return written.rows(await self.raw.fetch(written.sql, *written.arguments(given)))
+
+    async def run(self, sql: str) -> None:
+        """A text."""
+        await self.raw.execute(sql)
+
+
+class PostgresPool(Pool):
+    """Connections to a server.
+
+    Args:
+        url: of the database; what its query says goes to the driver.
+        size: how many, at most.
+
+    Attributes:
+        arguments: what the driver connects by.
+    """
+
+    writers = 2  # one works while the other waits for its commit
+    _snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    _write = "BEGIN"
+
+    def __init__(self, url: URL, *, size: int = DEFAULT_POOL_SIZE) -> None:
+        _, self.arguments = dialect_of("postgresql").create_connect_args(url)
+        cache_size = self.arguments.pop("prepared_statement_cache_size", None)  # SQLAlchemy's name for it
+        if cache_size is not None:
+            self.arguments["statement_cache_size"] = int(cache_size)
+        self._size = size
+        self._pool: Any = None
+        self._opening = asyncio.Lock()
+
+    async def acquire(self) -> Connection:
+        """One that is open, or a new one. One that the server has closed meanwhile is opened anew."""
+        if self._pool is None:
+            await self._open()
+        return PostgresConnection(await self._pool.acquire(timeout=self.wait_seconds))
+
+    async def release(self, connection: Connection) -> None:
+        """Back into the pool, rolled back."""
+        try:
+            if not connection.is_clean:
+                await connection.rollback()
+        except database_errors():
+            with suppress(asyncpg.InterfaceError):  # asyncpg has let go already of one that the server closed
+                connection.raw.terminate()
+        finally:
+            await self._pool.release(connection.raw)
+
+    def bell(self, ring_here: Callable[[], None]) -> PostgresBell:
+        """By NOTIFY."""
+        return PostgresBell(self, self.arguments, ring_here)
+
+    async def close(self) -> None:
+        """Close all; what is not given back in time is cut off."""
+        if self._pool is None:
+            return
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._pool.close()  # it waits for those in use, which come back by `release`
+        except TimeoutError:
+            self._pool.terminate()
+
+    async def _open(self) -> None:
+        async with self._opening:
+            if self._pool is None:
+                # Opened one by one as they are needed, and never reset by the driver: `release` has rolled them back,
+                # nothing here changes a session, and asyncpg's reset costs a trip for each use.
+                self._pool = await asyncpg.create_pool(min_size=0, max_size=self._size, reset=_keep, **self.arguments)
+
+
+async def _keep(_connection: object) -> None:
+    """A connection that comes back is as it should be."""
