@@ -227,13 +227,13 @@ def _ids_unmarked(patch: pytest.MonkeyPatch) -> None:
 
 
 def _neighbours_fail_too(patch: pytest.MonkeyPatch) -> None:
-    async def record_all(self: RecordTogether, said: Sequence[PaymentNotification]) -> Sequence[Any]:
+    async def do_all(self: RecordTogether, said: Sequence[PaymentNotification]) -> Sequence[Any]:
         try:
-            return await self._record.together(said)
+            return await self._several(said)
         except Exception as error:  # noqa: BLE001  - the defect
             return [error] * len(said)
 
-    patch.setattr(RecordTogether, "record_all", record_all)
+    patch.setattr(RecordTogether, "do_all", do_all)
 
 
 def _same_together(patch: pytest.MonkeyPatch) -> None:

@@ -117,11 +117,11 @@ class _CountedTogether(RecordTogether):
         super().__init__(record, lanes=lanes)
         self._faults = faults
 
-    async def record_all(self, notifications: Sequence[PaymentNotification]) -> Sequence[RecordedPayment | Exception]:
+    async def do_all(self, asked: Sequence[PaymentNotification]) -> Sequence[RecordedPayment | Exception]:
         """Count it."""
-        if len(notifications) > 1:
+        if len(asked) > 1:
             self._faults.happened(Fault.TOGETHER)
-        return await super().record_all(notifications)
+        return await super().do_all(asked)
 
 
 class Process:

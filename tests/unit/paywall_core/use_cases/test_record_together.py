@@ -303,4 +303,4 @@ async def test_a_process_that_dies_while_each_goes_alone_dies(world: World, held
             raise Killed
 
     with pytest.raises(Killed):
-        await RecordTogether(Dying(world)).record_all([refund(world, 1), refund(world, 2)])
+        await RecordTogether(Dying(world)).do_all([refund(world, 1), refund(world, 2)])
