@@ -10,7 +10,7 @@ import hashlib
 import re
 from datetime import datetime
 from email.policy import SMTP, SMTPUTF8
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +36,7 @@ _templates: Final = Environment(
     autoescape=select_autoescape(["html"]),
     undefined=StrictUndefined,
     trim_blocks=True,
+    auto_reload=False,  # they lie in the package: nobody changes them, and each mail would look at the files
 )
 
 
@@ -92,7 +93,7 @@ def _mail(
     is_plain = _PLAIN_ADDRESS.fullmatch(to) is not None
     recipients = (to,) if is_plain else _addresses("To", to)
     utf8 = not all(address.isascii() for address in (author, *recipients))
-    domain = parseaddr(sender)[1].rpartition("@")[2]
+    domain = author.rpartition("@")[2]
     message_id = f"<{hashlib.sha256(message.key.encode()).hexdigest()[:32]}@{domain}>"
     headers = (
         _common("From", sender, utf8=utf8),
