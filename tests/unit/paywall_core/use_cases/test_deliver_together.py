@@ -1,7 +1,8 @@
 """Deliveries that are under way at the same moment share transactions, and nothing else."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -104,6 +105,29 @@ async def test_mail_alone_costs_as_many(world: World, counted: Counted) -> None:
     await mails(world, 1)
     assert await world.deliver_all() == [DELIVERED]
     assert (counted.begun, counted.committed) == (3, 2)
+
+
+async def test_a_worker_has_one_transaction_of_a_kind_at_a_time(world: World, counted: Counted) -> None:
+    """However many wait: what they wait for would not be done sooner by two."""
+    await mails(world, 40)
+    leased = await world.outbox.lease(40)
+
+    async def begin(*asked: Awaitable[object]) -> list[asyncio.Future[object]]:
+        tasks: list[asyncio.Future[object]] = [asyncio.ensure_future(one) for one in asked]
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return tasks
+
+    counted.begun = 0
+    async with world.store.lock:  # so that none gets further
+        tasks = await begin(world.outbox.deliver(leased[0]))
+        tasks += await begin(*map(world.outbox.deliver, leased[1:20]))
+        assert counted.begun == 1
+        tasks += await begin(world.outbox.give_back(leased[20]))
+        tasks += await begin(*map(world.outbox.give_back, leased[21:]))
+        assert counted.begun == 2
+    await asyncio.gather(*tasks)
+    assert Counter(statuses(world)) == {DELIVERED: 20, DeliveryStatus.PENDING: 20}
 
 
 async def test_the_next_are_leased_by_the_transaction_that_settles(world: World, counted: Counted) -> None:
