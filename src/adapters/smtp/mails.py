@@ -89,7 +89,7 @@ def _mail(
     now: datetime,
 ) -> Mail:
     """With the headers that all have. The same delivery has the same `Message-ID` each time: a repeat can be told."""
-    to, author = _with_ascii_domain(message.to), _addresses("From", sender)[0]
+    to, author = _with_ascii_domain(message.to), _author(sender)
     is_plain = _PLAIN_ADDRESS.fullmatch(to) is not None
     recipients = (to,) if is_plain else _addresses("To", to)
     utf8 = not all(address.isascii() for address in (author, *recipients))
@@ -151,7 +151,12 @@ def _common(name: str, value: str, *, utf8: bool) -> bytes:
     return _written(name, value, utf8=utf8)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
+def _author(sender: str) -> str:
+    """The address of whoever sends all mails."""
+    return _addresses("From", sender)[0]
+
+
 def _addresses(name: str, value: str) -> tuple[str, ...]:
     """The addresses in a header, as an envelope has them.
 
