@@ -107,8 +107,7 @@ class Worker:
         room = +self._room
         deliveries = await self._deliver_outbox.lease(room.total(), room) if room else []
         if stop.is_set():
-            for delivery in deliveries:
-                await self._deliver_outbox.give_back(delivery)
+            await asyncio.gather(*map(self._deliver_outbox.give_back, deliveries))
             return []
         taken = Counter(delivery.effect.lane for delivery in deliveries)
         self._crowded = {lane for lane in self._room if taken[lane] >= room[lane]}

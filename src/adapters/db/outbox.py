@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
@@ -14,7 +13,9 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
+    column,
     delete,
+    func,
     literal_column,
     not_,
     null,
@@ -31,9 +32,9 @@ from paywall_core.effects import Effect, Lane, due_after_all
 from paywall_core.ports.unit_of_work import (
     Delivery,
     DeliveryStatus,
+    EndedDelivery,
     OutboxRepository,
     RetriedDelivery,
-    Settlement,
 )
 
 _PENDING: Final = str(DeliveryStatus.PENDING)
@@ -116,21 +117,38 @@ def _forget(dialect: str) -> Delete:
     return delete(outbox).where(among(dialect, outbox.c.key, "keys"))
 
 
-@cache
-def _settle(*, moves: bool, attempted: bool) -> Statement:
-    """Only while the lease is ours; a time to be due at is set where there is one, a try that was none taken back."""
-    values: dict[str, Any] = {
-        "status": bindparam("to"),
+def _settle(dialect: str) -> Update:
+    """Only while the lease is ours; a time to be due at is set where there is one, a try that was none taken back.
+
+    On PostgreSQL the rows are locked before they are changed, in the order in which `enqueue` writes: a join would
+    change them in any order.
+    """
+    rows = Rows(
+        dialect,
+        outbox.c.key,
+        column("lease", outbox.c.lease_id.type),
+        column("to", outbox.c.status.type),
+        column("at", outbox.c.settled_at.type),
+        column("error", outbox.c.last_error.type),
+        column("due", outbox.c.due_at.type),
+        column("taken_back", outbox.c.attempts.type),
+    )
+    held = outbox if dialect == "sqlite" else outbox.alias("held")
+    ours = and_(held.c.key == rows.c["key"], held.c.lease_id == rows.c["lease"], held.c.status == _PENDING)
+    ended = rows.c
+    if dialect == "postgresql":
+        in_order = select(*rows.c.values()).where(ours).order_by(held.c.key.collate("C"))
+        locked = in_order.with_for_update(key_share=True, of=held).subquery("ended")
+        ended, ours = dict(locked.c), outbox.c.key == locked.c.key
+    values = {
+        "status": ended["to"],
         "lease_id": null(),
-        "last_error": bindparam("error"),
-        "settled_at": bindparam("at"),
+        "last_error": ended["error"],
+        "settled_at": ended["at"],
+        "due_at": func.coalesce(ended["due"], outbox.c.due_at),
+        "attempts": outbox.c.attempts - ended["taken_back"],
     }
-    if moves:
-        values["due_at"] = bindparam("due")
-    if not attempted:
-        values["attempts"] = outbox.c.attempts - 1
-    ours = (outbox.c.key == bindparam("of"), outbox.c.lease_id == bindparam("lease"), outbox.c.status == _PENDING)
-    return Statement(update(outbox).where(*ours).values(values))
+    return update(outbox).where(ours).values(values).returning(outbox.c.key)
 
 
 ENQUEUE: Final = Statement(_enqueue)
@@ -140,6 +158,7 @@ _FIND_DUE: Final = Statement(_find_due())
 _LEASE: Final = Statement(_lease)
 _FIND_RETRIABLE: Final = Statement(_retriable)
 _RETRY: Final = Statement(_retry)
+_SETTLE: Final = Statement(_settle)
 _FIND_PUT_OFF: Final = Statement(
     select(outbox.c.key, outbox.c.effect, outbox.c.created_at, outbox.c.first_due_at, outbox.c.lease_id)
     .where(PUT_OFF, outbox.c.due_at > bindparam("due_after"))
@@ -219,18 +238,21 @@ class SqlOutbox(OutboxRepository):
             for key, row in ((key, rows[key]) for key in keys)
         ]
 
-    async def settle(self, delivery: Delivery, settlement: Settlement) -> bool:
-        """Write how a delivery ended, while the lease is ours."""
-        statement = _settle(moves=settlement.due_at is not None, attempted=settlement.attempted)
-        values = {
-            "of": delivery.key,
-            "lease": delivery.lease_id,
-            "to": str(settlement.status),
-            "error": settlement.error,
-            "at": None if settlement.status is DeliveryStatus.PENDING else settlement.at,
-            "due": settlement.due_at,
-        }
-        return await self._connection.change(statement, values) == 1
+    async def settle(self, ended: Sequence[EndedDelivery]) -> frozenset[str]:
+        """Write how deliveries ended, while the leases are ours."""
+        rows = [
+            {
+                "key": delivery.key,
+                "lease": delivery.lease_id,
+                "to": str(settlement.status),
+                "at": None if settlement.status is DeliveryStatus.PENDING else settlement.at,
+                "error": settlement.error,
+                "due": settlement.due_at,
+                "taken_back": 0 if settlement.attempted else 1,
+            }
+            for delivery, settlement in ended
+        ]
+        return frozenset(row.key for row in await self._connection.each(_SETTLE, rows)) if rows else frozenset()
 
     async def retry(self, keys: Sequence[str], *, due_at: datetime) -> Sequence[RetriedDelivery]:
         """Make rows due with all their tries before them; a row that a worker is taking right now is waited for."""

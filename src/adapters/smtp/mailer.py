@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from email.message import EmailMessage
 
+from adapters.smtp.mail import Mail
 from adapters.smtp.mails import access_mail, code_mail, notice_mail
 from adapters.smtp.server import SmtpServer
 from paywall_core.errors import DeliveryFailed
@@ -51,7 +51,7 @@ class SmtpMailer(AccessMessenger, CodeMessenger, NoticeMessenger):
         """Close the connections to the server."""
         await self._server.close()
 
-    async def _send(self, write: Callable[[datetime], EmailMessage]) -> None:
+    async def _send(self, write: Callable[[datetime], Mail]) -> None:
         try:
             mail = write(datetime.now(UTC))
         except (ValueError, UnicodeError):

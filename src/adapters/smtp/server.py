@@ -2,12 +2,12 @@
 
 import asyncio
 import ssl
-from email.message import EmailMessage
 from typing import Final
 
 import aiosmtplib
 
 from adapters.smtp.connections import Connections
+from adapters.smtp.mail import Mail
 from paywall_core.errors import DeliveryFailed
 
 _TIMEOUT_SECONDS: Final = 60.0  # for the whole conversation: well within the lease of a delivery
@@ -58,7 +58,7 @@ class SmtpServer:
             mails_each=mails_each,
         )
 
-    async def send(self, mail: EmailMessage) -> None:
+    async def send(self, mail: Mail) -> None:
         """Hand a mail over. A refused address or mail is final; a server that is away, busy or refuses *us* is not.
 
         What is wrong on our side (login, sender, a blocked address of ours) would else end every customer's mail for
@@ -77,7 +77,7 @@ class SmtpServer:
         except aiosmtplib.SMTPAuthenticationError as error:
             raise DeliveryFailed(f"the mail server refused our login: {error.code}") from None
         except aiosmtplib.SMTPNotSupported:
-            if not str(mail["To"]).rpartition("@")[0].isascii():
+            if not all(address.isascii() for address in mail.recipients):
                 reason = "the mail server takes no address with letters beyond ASCII (SMTPUTF8)"
                 raise DeliveryFailed(reason, permanent=True) from None
             raise DeliveryFailed("the mail server does not offer what this mail needs") from None

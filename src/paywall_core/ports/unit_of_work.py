@@ -236,6 +236,10 @@ class Settlement(Struct, frozen=True, kw_only=True):
     attempted: bool = True
 
 
+EndedDelivery: TypeAlias = tuple[Delivery, Settlement]
+"""A delivery, and how it ended."""
+
+
 class RetriedDelivery(Struct, frozen=True, kw_only=True):
     """A row that an operator made due again; `order_id` None: no order owes it."""
 
@@ -273,8 +277,12 @@ class OutboxRepository(Protocol):
         """
         ...
 
-    async def settle(self, delivery: Delivery, settlement: Settlement) -> bool:
-        """Write how a delivery ended; False, and nothing is written, when the lease is no longer ours."""
+    async def settle(self, ended: Sequence[EndedDelivery]) -> frozenset[str]:
+        """Write how deliveries ended, no two of the same key; nothing of those whose lease is no longer ours.
+
+        Returns:
+            The keys of those that were written.
+        """
         ...
 
     async def retry(self, keys: Sequence[str], *, due_at: datetime) -> Sequence[RetriedDelivery]:

@@ -18,6 +18,7 @@ from paywall_core.ports.unit_of_work import (
     AddedEvents,
     Delivery,
     DeliveryStatus,
+    EndedDelivery,
     LapseCensus,
     OrderRepository,
     OutboxRepository,
@@ -25,7 +26,6 @@ from paywall_core.ports.unit_of_work import (
     PaymentEventRepository,
     RestoreChallengeRepository,
     RetriedDelivery,
-    Settlement,
 )
 from paywall_core.restore_challenge import RestoreChallenge
 from paywall_core.testing.tables import OutboxRow, StoredEvent, Tables
@@ -244,21 +244,24 @@ class InMemoryOutbox(OutboxRepository):
             for row in taken
         ]
 
-    async def settle(self, delivery: Delivery, settlement: Settlement) -> bool:
-        """Write how a delivery ended, while the lease is ours."""
-        row = self._tables.outbox.get(delivery.key)
-        if row is None or row.lease_id != delivery.lease_id or row.status is not DeliveryStatus.PENDING:
-            return False
-        self._tables.outbox[row.key] = structs.replace(
-            row,
-            status=settlement.status,
-            attempts=row.attempts - (0 if settlement.attempted else 1),
-            due_at=settlement.due_at or row.due_at,
-            lease_id=None,
-            settled_at=None if settlement.status is DeliveryStatus.PENDING else settlement.at,
-            error=settlement.error,
-        )
-        return True
+    async def settle(self, ended: Sequence[EndedDelivery]) -> frozenset[str]:
+        """Write how deliveries ended, while the leases are ours."""
+        settled: set[str] = set()
+        for delivery, settlement in ended:
+            row = self._tables.outbox.get(delivery.key)
+            if row is None or row.lease_id != delivery.lease_id or row.status is not DeliveryStatus.PENDING:
+                continue
+            self._tables.outbox[row.key] = structs.replace(
+                row,
+                status=settlement.status,
+                attempts=row.attempts - (0 if settlement.attempted else 1),
+                due_at=settlement.due_at or row.due_at,
+                lease_id=None,
+                settled_at=None if settlement.status is DeliveryStatus.PENDING else settlement.at,
+                error=settlement.error,
+            )
+            settled.add(row.key)
+        return frozenset(settled)
 
     async def retry(self, keys: Sequence[str], *, due_at: datetime) -> Sequence[RetriedDelivery]:
         """Make rows due again."""

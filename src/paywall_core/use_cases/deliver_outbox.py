@@ -11,11 +11,14 @@ from paywall_core.ports.clock import Clock, Randomness
 from paywall_core.ports.unit_of_work import (
     Delivery,
     DeliveryStatus,
+    EndedDelivery,
     Settlement,
+    UnitOfWork,
     UnitOfWorkFactory,
 )
 from paywall_core.use_cases.deliveries import Deliveries
 from paywall_core.use_cases.delivering import Send, Unwanted
+from paywall_core.use_cases.together import Together
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):
@@ -53,6 +56,13 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
         return timedelta(seconds=max(self.longest_wait_seconds, self.lease_seconds))
 
 
+class _Room(Struct, frozen=True, kw_only=True):
+    """What a worker has room for: deliveries in all, and of each lane."""
+
+    limit: int
+    of_lanes: Mapping[Lane, int] | None
+
+
 class DeliverOutbox:
     """Deliver what is due: lease it, do it outside any transaction, and write down how it ended.
 
@@ -60,6 +70,10 @@ class DeliverOutbox:
     letter that waits for a human. A killed worker's leases run out and its rows come back. What is no longer wanted
     when its turn comes (refunded meanwhile, token rotated) is skipped, and comes back if it is wanted again. A channel
     that is not configured skips its effects and says so.
+
+    Deliveries that are under way at the same moment share the transactions in which they are prepared, and those in
+    which they are settled and the next ones leased; each is sent by itself, and fails alone. One loop's tasks may share
+    it.
     """
 
     def __init__(
@@ -76,23 +90,19 @@ class DeliverOutbox:
         self._clock = clock
         self._randomness = randomness
         self._policy = policy
+        self._prepare: Together[Delivery, Send | Unwanted] = Together(
+            self._prepare_all, subjects_of=lambda delivery: (delivery.key,), lanes=1, in_turn=True
+        )
+        self._write: Together[EndedDelivery | _Room, Sequence[Delivery]] = Together(
+            self._write_all, subjects_of=_subjects_of, lanes=1, in_turn=True
+        )
 
     async def lease(self, limit: int, room: Mapping[Lane, int] | None = None) -> Sequence[Delivery]:
         """Take up to `limit` deliveries that are due. Each must then be given to `deliver` or `give_back`.
 
         With `room`, of each lane no more than that; of a lane that it does not name, none.
         """
-        async with self._unit_of_work() as uow:
-            now = self._clock.now()  # not before the transaction: a lease must not have begun while it was waited for
-            deliveries = await uow.outbox.lease(
-                now=now,
-                limit=limit,
-                lease_until=now + timedelta(seconds=self._policy.lease_seconds),
-                lease_id=self._randomness.new_id(),
-                room=room,
-            )
-            await uow.commit()
-        return deliveries
+        return await self._write(_Room(limit=limit, of_lanes=room))
 
     async def deliver(self, delivery: Delivery) -> DeliveryStatus:
         """Do one delivery and write down how it ended. Never raises for what the far side did.
@@ -101,10 +111,10 @@ class DeliverOutbox:
             The row's status now; `pending`: it will be tried again.
         """
         try:
-            send = await self._prepare(delivery)
-            if send is None:
+            prepared = await self._prepare(delivery)
+            if isinstance(prepared, Unwanted):
                 return DeliveryStatus.SKIPPED
-            await send()
+            await prepared()
         except DeliveryFailed as failure:
             settlement = self._after_failure(delivery, failure)
         else:
@@ -117,28 +127,52 @@ class DeliverOutbox:
         now = self._clock.now()
         await self._settle(delivery, Settlement(status=DeliveryStatus.PENDING, at=now, due_at=now, attempted=False))
 
-    async def _prepare(self, delivery: Delivery) -> Send | None:
-        """What is to be sent; None when it is not wanted any more, and was skipped.
+    async def _prepare_all(self, deliveries: Sequence[Delivery]) -> Sequence[Send | Unwanted | DeliveryFailed]:
+        """What each is to send; or that it is not wanted any more, and was skipped.
 
         Skipping is written in the transaction that decides it: a change that makes the effect wanted again comes
         either before (and is seen) or after (and finds the row skipped, and revives it).
         """
         now = self._clock.now()
         async with self._unit_of_work() as uow:
-            prepared = await self._deliveries.prepare(uow, delivery, now)
-            if not isinstance(prepared, Unwanted):
-                return prepared
-            settlement = Settlement(status=DeliveryStatus.SKIPPED, at=now, error=prepared.reason)
-            if await uow.outbox.settle(delivery, settlement):
-                await self._deliveries.note_end(uow, delivery, settlement)
-            await uow.commit()
-        return None
+            prepared = await self._deliveries.prepare(uow, deliveries, now)
+            skipped = [
+                (delivery, Settlement(status=DeliveryStatus.SKIPPED, at=now, error=one.reason))
+                for delivery, one in zip(deliveries, prepared, strict=True)
+                if isinstance(one, Unwanted)
+            ]
+            if skipped:
+                await self._write_down(uow, skipped)
+                await uow.commit()
+        return prepared
 
     async def _settle(self, delivery: Delivery, settlement: Settlement) -> None:
+        await self._write((delivery, settlement))
+
+    async def _write_all(self, asked: Sequence[EndedDelivery | _Room]) -> Sequence[Sequence[Delivery]]:
+        """Settle what has ended, and take the next for those who have room: one commit for both."""
+        ended = [one for one in asked if not isinstance(one, _Room)]
         async with self._unit_of_work() as uow:
-            if await uow.outbox.settle(delivery, settlement):
-                await self._deliveries.note_end(uow, delivery, settlement)
+            await self._write_down(uow, ended)
+            taken = [await self._take(uow, one) if isinstance(one, _Room) else () for one in asked]
             await uow.commit()
+        return taken
+
+    async def _take(self, uow: UnitOfWork, room: _Room) -> Sequence[Delivery]:
+        now = self._clock.now()  # not before the transaction: a lease must not have begun while it was waited for
+        return await uow.outbox.lease(
+            now=now,
+            limit=room.limit,
+            lease_until=now + timedelta(seconds=self._policy.lease_seconds),
+            lease_id=self._randomness.new_id(),
+            room=room.of_lanes,
+        )
+
+    async def _write_down(self, uow: UnitOfWork, ended: Sequence[EndedDelivery]) -> None:
+        settled = await uow.outbox.settle(ended)
+        for delivery, settlement in ended:
+            if delivery.key in settled:
+                await self._deliveries.note_end(uow, delivery, settlement)
 
     def _after_failure(self, delivery: Delivery, failure: DeliveryFailed) -> Settlement:
         now = self._clock.now()
@@ -148,6 +182,10 @@ class DeliverOutbox:
             return Settlement(status=DeliveryStatus.DEAD, at=now, error=failure.reason)
         wait = self._policy.wait(delivery.attempt, self._randomness.fraction(), failure.retry_after_seconds)
         return Settlement(status=DeliveryStatus.PENDING, at=now, due_at=now + wait, error=failure.reason)
+
+
+def _subjects_of(asked: EndedDelivery | _Room) -> Sequence[str]:
+    return () if isinstance(asked, _Room) else (asked[0].key,)
 
 
 def _is_said_elsewhere(effect: Effect) -> bool:

@@ -4,8 +4,10 @@ Deciding happens inside a transaction, sending outside of it. Which channel is m
 replaced meanwhile: that is an effect that is no longer wanted, with a reason for the operator that names nobody.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -13,6 +15,7 @@ from paywall_core.activation_link import ActivationLinks
 from paywall_core.effects import (
     ForwardTrackedEvent,
     LookUpEvent,
+    OrderEffect,
     ReportSale,
     SendAccessEmail,
     SendActivationMessage,
@@ -78,12 +81,21 @@ class Deliveries:
         self._links = links
         self._codes = codes
 
-    async def prepare(self, uow: UnitOfWork, delivery: Delivery, now: datetime) -> Send | Unwanted:
-        """Decide under the locks that make it final: a change that wants it again comes before, or finds it skipped.
+    async def prepare(
+        self, uow: UnitOfWork, deliveries: Sequence[Delivery], now: datetime
+    ) -> Sequence[Send | Unwanted | DeliveryFailed]:
+        """Decide under the locks that make it final: a change that wants one again comes before, or finds it skipped.
 
-        Raises:
-            DeliveryFailed: what the effect names does not exist.
+        Returns:
+            What each becomes, in their order; a failure: what its effect names does not exist.
         """
+        effects = [delivery.effect for delivery in deliveries]
+        orders = await uow.orders.lock({effect.order_id for effect in effects if isinstance(effect, OrderEffect)})
+        return [await self._decide(uow, delivery, orders, now) for delivery in deliveries]
+
+    async def _decide(
+        self, uow: UnitOfWork, delivery: Delivery, orders: Mapping[UUID, Order], now: datetime
+    ) -> Send | Unwanted | DeliveryFailed:
         effect = delivery.effect
         if isinstance(effect, SendRestoreCode):
             return await self._restore_code(uow, delivery.key, effect, now)
@@ -91,9 +103,9 @@ class Deliveries:
             return await self._tracked_event(uow, delivery.key, effect, now)
         if isinstance(effect, LookUpEvent):
             return await self._parked_event(uow, effect)
-        order = await uow.orders.get(effect.order_id, for_update=True)
+        order = orders.get(effect.order_id)
         if order is None:
-            raise DeliveryFailed("its order does not exist", permanent=True)
+            return DeliveryFailed("its order does not exist", permanent=True)
         if isinstance(effect, SendNotice):
             return await self._notices.prepare(uow, delivery.key, effect, order, now)
         return self._of_order(delivery.key, effect, order, now)
@@ -168,10 +180,10 @@ class Deliveries:
 
     async def _tracked_event(
         self, uow: UnitOfWork, key: str, effect: ForwardTrackedEvent, now: datetime
-    ) -> Send | Unwanted:
+    ) -> Send | Unwanted | DeliveryFailed:
         attempt = await uow.tracking_log.find(effect.attempt_id)
         if attempt is None:
-            raise DeliveryFailed("its logged event does not exist", permanent=True)
+            return DeliveryFailed("its logged event does not exist", permanent=True)
         event = attempt.event
         if isinstance(event, AdEvent):
             platform = self._channels.ad_platform

@@ -50,7 +50,7 @@ class _MarkedFirst(DeliverOutbox):
     async def deliver(self, delivery: Delivery) -> DeliveryStatus:
         """At most once, where it must be at least once."""
         async with self._unit_of_work() as uow:
-            await uow.outbox.settle(delivery, Settlement(status=DeliveryStatus.DELIVERED, at=self._clock.now()))
+            await uow.outbox.settle([(delivery, Settlement(status=DeliveryStatus.DELIVERED, at=self._clock.now()))])
             await uow.commit()
         await asyncio.sleep(_DEFECT_SECONDS)
         return await super().deliver(delivery)

@@ -214,7 +214,7 @@ async def test_worker_is_told_of_what_is_wanted_again(database_url: str) -> None
         await uow.commit()
     async with database.unit_of_work() as uow:
         (delivery,) = await uow.outbox.lease(now=NOW, limit=9, lease_until=NOW, lease_id=uuid4())
-        assert await uow.outbox.settle(delivery, Settlement(status=DeliveryStatus.SKIPPED, at=NOW))
+        assert await uow.outbox.settle([(delivery, Settlement(status=DeliveryStatus.SKIPPED, at=NOW))])
         await uow.commit()
     assert told == [True]
     async with database.unit_of_work() as uow:

@@ -33,10 +33,10 @@ class Counting(RecordTogether):
 
     shared = 0
 
-    async def record_all(self, notifications: Sequence[PaymentNotification]) -> Sequence[RecordedPayment | Exception]:
+    async def do_all(self, asked: Sequence[PaymentNotification]) -> Sequence[RecordedPayment | Exception]:
         """Count it."""
-        self.shared += len(notifications) > 1
-        return await super().record_all(notifications)
+        self.shared += len(asked) > 1
+        return await super().do_all(asked)
 
 
 def said_of(number: int, order_id: UUID) -> Iterator[PaymentNotification]:

@@ -122,7 +122,7 @@ class Shop:
         async with self._container.database().unit_of_work() as uow:
             while rows := await uow.outbox.lease(now=now, limit=100, lease_until=now, lease_id=uuid4()):
                 for row in rows:
-                    await uow.outbox.settle(row, Settlement(status=status, at=now, error=error))
+                    await uow.outbox.settle([(row, Settlement(status=status, at=now, error=error))])
             await uow.commit()
 
 

@@ -17,7 +17,6 @@ from uuid import UUID
 from msgspec import Struct
 
 import adapters.db
-from adapters.db import outbox
 from adapters.db.archive import SqlOrderArchive
 from adapters.db.connection import Connection
 from adapters.db.outbox_archive import SqlOutboxArchive
@@ -140,22 +139,9 @@ async def _listings() -> Sequence[Found]:
     return found
 
 
-async def _settlements() -> Sequence[Found]:
-    return [
-        Found(
-            name=f"_settle: moves={moves} attempted={attempted}",
-            statement=outbox._settle(moves=moves, attempted=attempted),
-            values={},
-        )
-        for moves in (True, False)
-        for attempted in (True, False)
-    ]
-
-
 BUILT: Final[Mapping[str, Callable[[], Any]]] = {
     "archive.SqlOrderArchive.search": _searches,
     "outbox_archive.SqlOutboxArchive.lines": _listings,
-    "outbox._settle": _settlements,
 }
 """Functions that build statements, and what makes them do it."""
 

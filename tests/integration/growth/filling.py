@@ -149,7 +149,7 @@ async def _live(database: Database, number: int, kind: str) -> Order:
             heard = structs.replace(notification(f"evt_{number}", references=tuple(references)), occurred_at=at)
             await uow.payment_events.add([(heard, order.id)], received_at=at)
         for delivery in await uow.outbox.lease(now=NOW, limit=99, lease_until=NOW, lease_id=uuid4()):
-            await uow.outbox.settle(delivery, Settlement(status=DeliveryStatus.DELIVERED, at=NOW))
+            await uow.outbox.settle([(delivery, Settlement(status=DeliveryStatus.DELIVERED, at=NOW))])
         await uow.commit()
     return order
 

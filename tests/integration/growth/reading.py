@@ -54,7 +54,10 @@ class Values:
         self, row: Mapping[str, Any], event: Mapping[str, Any], *, reference: str, key: str, attempt_id: UUID
     ) -> None:
         event_id = event["stripe_event_id"]
-        self._of_statement = {"payment_events._PARK": event}  # only an event that is there is parked
+        self._of_statement = {
+            "payment_events._PARK": event,  # only an event that is there is parked
+            "outbox._SETTLE": {"key": key},  # and only a row that is there is settled
+        }
         self._of_order: dict[str, Any] = {
             "order_id": row["id"],
             "owner": row["id"],

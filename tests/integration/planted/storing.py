@@ -20,8 +20,16 @@ from adapters.db.unit_of_work import SqlUnitOfWork
 from paywall_core.effects import Effect
 from paywall_core.notification import PaymentNotification
 from paywall_core.order import Change, Order
-from paywall_core.ports.unit_of_work import AddedEvents, Delivery, DeliveryStatus, Settlement, UnitOfWork
+from paywall_core.ports.unit_of_work import (
+    AddedEvents,
+    Delivery,
+    DeliveryStatus,
+    EndedDelivery,
+    Settlement,
+    UnitOfWork,
+)
 from paywall_core.use_cases.deliver_outbox import DeliverOutbox
+from paywall_core.use_cases.delivering import Unwanted
 from paywall_core.use_cases.record_payment import RecordedPayment, RecordPayment
 
 # How what is owed is stored.
@@ -95,12 +103,14 @@ def lease_for_ever(patch: pytest.MonkeyPatch) -> None:
 def settled_by_whoever(patch: pytest.MonkeyPatch) -> None:
     """A worker whose lease ran out settles the row."""
 
-    async def settle(self: SqlOutbox, delivery: Delivery, settlement: Settlement) -> bool:
-        values: dict[str, Any] = {"status": str(settlement.status), "lease_id": None, "last_error": settlement.error}
-        if settlement.due_at is not None:
-            values["due_at"] = settlement.due_at
-        await self._connection.change(Statement(update(outbox).where(outbox.c.key == delivery.key).values(values)))
-        return True
+    async def settle(self: SqlOutbox, ended: Sequence[EndedDelivery]) -> frozenset[str]:
+        for delivery, settlement in ended:
+            values: dict[str, Any] = {"status": str(settlement.status), "lease_id": None}
+            values["last_error"] = settlement.error
+            if settlement.due_at is not None:
+                values["due_at"] = settlement.due_at
+            await self._connection.change(Statement(update(outbox).where(outbox.c.key == delivery.key).values(values)))
+        return frozenset(delivery.key for delivery, _ in ended)
 
     patch.setattr(SqlOutbox, "settle", settle)
 
@@ -118,11 +128,11 @@ def delivered_before_sent(patch: pytest.MonkeyPatch) -> None:
     """A mail is marked as delivered, then sent."""
 
     async def deliver(self: DeliverOutbox, delivery: Delivery) -> DeliveryStatus:
-        send = await self._prepare(delivery)
-        if send is None:
+        prepared = await self._prepare(delivery)
+        if isinstance(prepared, Unwanted):
             return DeliveryStatus.SKIPPED
         await self._settle(delivery, Settlement(status=DeliveryStatus.DELIVERED, at=self._clock.now()))
-        await send()
+        await prepared()
         return DeliveryStatus.DELIVERED
 
     patch.setattr(DeliverOutbox, "deliver", deliver)

@@ -25,13 +25,14 @@ from paywall_core.errors import ActivationTokenInvalid, NoRestorableOrder, OneTi
 from paywall_core.facts import Facts, Payment, PaymentStatus
 from paywall_core.notification import PaymentNotification
 from paywall_core.order import Change, Order
-from paywall_core.ports.unit_of_work import Delivery
+from paywall_core.ports.unit_of_work import Delivery, EndedDelivery
 from paywall_core.use_cases import reconcile
 from paywall_core.use_cases.confirm_restore import ConfirmRestore, ConfirmRestoreCommand, RestoredAccess
 from paywall_core.use_cases.hasten_deliveries import HastenDeliveries
 from paywall_core.use_cases.record_payment import RecordedPayment, RecordPayment
 from paywall_core.use_cases.record_together import RecordTogether
 from paywall_core.use_cases.sweep_lapsed import SweepLimits
+from paywall_core.use_cases.together import Together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,13 +237,13 @@ def _ids_unmarked(patch: pytest.MonkeyPatch) -> None:
 
 
 def _neighbours_fail_too(patch: pytest.MonkeyPatch) -> None:
-    async def record_all(self: RecordTogether, said: Sequence[PaymentNotification]) -> Sequence[Any]:
+    async def do_all(self: RecordTogether, said: Sequence[PaymentNotification]) -> Sequence[Any]:
         try:
-            return await self._record.together(said)
+            return await self._several(said)
         except Exception as error:  # noqa: BLE001  - the defect
             return [error] * len(said)
 
-    patch.setattr(RecordTogether, "record_all", record_all)
+    patch.setattr(RecordTogether, "do_all", do_all)
 
 
 def _same_together(patch: pytest.MonkeyPatch) -> None:
@@ -251,6 +252,36 @@ def _same_together(patch: pytest.MonkeyPatch) -> None:
         return group
 
     patch.setattr(RecordTogether, "_gather", gather)
+
+
+def _delivered_with_its_neighbours(patch: pytest.MonkeyPatch) -> None:
+    async def do_all(self: Together[Any, Any], asked: Sequence[Any]) -> Sequence[Any]:
+        try:
+            return await self._several(asked)
+        except Exception as error:  # noqa: BLE001  - the defect
+            return [error] * len(asked)
+
+    patch.setattr(Together, "do_all", do_all)
+
+
+def _lost_lease_noted(patch: pytest.MonkeyPatch) -> None:
+    real = SqlOutbox.settle
+
+    async def settle(self: SqlOutbox, ended: Sequence[EndedDelivery]) -> frozenset[str]:
+        await real(self, ended)
+        return frozenset(delivery.key for delivery, _ in ended)
+
+    patch.setattr(SqlOutbox, "settle", settle)
+
+
+def _settled_in_any_order(patch: pytest.MonkeyPatch) -> None:
+    real = SqlOutbox.settle
+
+    async def settle(self: SqlOutbox, ended: Sequence[EndedDelivery]) -> frozenset[str]:
+        settled = [await real(self, [one]) for one in ended]
+        return frozenset().union(*settled)
+
+    patch.setattr(SqlOutbox, "settle", settle)
 
 
 _DB: Final = "tests/integration/db/"
@@ -272,6 +303,21 @@ SUITE_PLANTS: Final = {
         what="two webhooks about the same share a transaction",
         plant=_same_together,
         tests=(f"{_USE_CASES}test_record_together.py::test_two_about_the_same_do_not_go_together",),
+    ),
+    "delivered_with_its_neighbours": SuitePlant(
+        what="a delivery that cannot be prepared or settled fails those that share its transaction",
+        plant=_delivered_with_its_neighbours,
+        tests=(f"{_USE_CASES}test_deliver_together.py",),
+    ),
+    "lost_lease_noted": SuitePlant(
+        what="the log of an event says that it ended though its lease was lost",
+        plant=_lost_lease_noted,
+        tests=(f"{_DB}test_deliver_together.py::test_lost_lease_among_the_others_is_not_settled[sqlite]",),
+    ),
+    "settled_in_any_order": SuitePlant(
+        what="deliveries are settled in the order in which they ended, crosswise with what is owed",
+        plant=_settled_in_any_order,
+        tests=(f"{_DB}test_deliver_together.py::test_rows_are_locked_in_the_order_of_their_keys[postgresql]",),
     ),
     "version_unchecked": SuitePlant(
         what="an order is saved whatever version is stored",

@@ -39,6 +39,7 @@ class Fault(StrEnum):
     CLOCK_BEHIND = "the machine's clock ran behind"
     RACED = "processes interleaved"
     TOGETHER = "webhooks shared a transaction"
+    DELIVERED_TOGETHER = "deliveries shared a transaction"
 
 
 _RATES: Final = (0.02, 0.06, 0.2)

@@ -15,6 +15,7 @@ from adapters.db.pool import SqlitePool
 from paywall_core.access_token import AccessTokens
 from paywall_core.activation_link import ActivationLinks
 from paywall_core.effects import NoticeKind
+from paywall_core.errors import DeliveryFailed
 from paywall_core.locales import Locales
 from paywall_core.notification import PaymentNotification
 from paywall_core.one_time_code import OneTimeCodes
@@ -30,6 +31,7 @@ from paywall_core.use_cases.confirm_restore import ConfirmRestore
 from paywall_core.use_cases.customer_portal import OpenCustomerPortal
 from paywall_core.use_cases.deliver_outbox import DeliverOutbox, RetryPolicy
 from paywall_core.use_cases.deliveries import Channels, Deliveries
+from paywall_core.use_cases.delivering import Send, Unwanted
 from paywall_core.use_cases.hasten_deliveries import HastenDeliveries
 from paywall_core.use_cases.look_up_parked import LookUpParked
 from paywall_core.use_cases.operate_order import ReinstateAccess, ResendLink, RevokeAccess
@@ -117,11 +119,24 @@ class _CountedTogether(RecordTogether):
         super().__init__(record, lanes=lanes)
         self._faults = faults
 
-    async def record_all(self, notifications: Sequence[PaymentNotification]) -> Sequence[RecordedPayment | Exception]:
+    async def do_all(self, asked: Sequence[PaymentNotification]) -> Sequence[RecordedPayment | Exception]:
         """Count it."""
-        if len(notifications) > 1:
+        if len(asked) > 1:
             self._faults.happened(Fault.TOGETHER)
-        return await super().record_all(notifications)
+        return await super().do_all(asked)
+
+
+class _CountedDeliveries(DeliverOutbox):
+    """Says how often deliveries were prepared by one transaction."""
+
+    def __init__(self, faults: Faults, **more: Any) -> None:
+        super().__init__(**more)
+        self._faults = faults
+
+    async def _prepare_all(self, deliveries: Sequence[Delivery]) -> Sequence[Send | Unwanted | DeliveryFailed]:
+        if len(deliveries) > 1:
+            self._faults.happened(Fault.DELIVERED_TOGETHER)
+        return await super()._prepare_all(deliveries)
 
 
 class Process:
@@ -187,7 +202,9 @@ class Process:
             links=LINKS,
             codes=CODES,
         )
-        self.outbox = DeliverOutbox(**common, deliveries=deliveries, randomness=randomness, policy=_POLICY)
+        self.outbox = _CountedDeliveries(
+            self._faults, **common, deliveries=deliveries, randomness=randomness, policy=_POLICY
+        )
 
     async def work(self) -> int:
         """One round of the worker's: lease, and deliver side by side; how many were leased."""

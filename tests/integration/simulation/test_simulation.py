@@ -21,7 +21,7 @@ from .simulation import Machine
 
 HISTORIES = 2000  # in the checks, which have ten minutes; `nox -s simulate` runs as many as it is told
 CHUNKS = 20
-BREAKS_LATE = 11  # the first history under `operator_unheard` whose law breaks after a long story
+BREAKS_LATE = 117  # the first history under `operator_unheard` whose law breaks after a long story
 ROOT = Path(__file__).parents[3]
 
 
@@ -41,7 +41,8 @@ def test_histories_hold_both_laws(machine: Machine, chunk: int, record_property:
     record_property("simulation", msgspec.json.encode(seen).decode())
     assert not broken, "\n".join(outcome.report() for outcome in broken)
     assert seen.histories == length
-    assert all(seen.struck.get(kind.name) for kind in (Fault.RACED, Fault.TOGETHER, Fault.DIED, Fault.COMMIT_UNKNOWN))
+    common = (Fault.RACED, Fault.TOGETHER, Fault.DELIVERED_TOGETHER, Fault.DIED, Fault.COMMIT_UNKNOWN)
+    assert all(seen.struck.get(kind.name) for kind in common)
 
 
 def test_seed_is_one_history(machine: Machine) -> None:

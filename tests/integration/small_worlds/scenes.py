@@ -86,7 +86,7 @@ class Scene(Struct, frozen=True, kw_only=True):
             ends = (DeliveryStatus.DEAD, DeliveryStatus.DELIVERED)
             due = await uow.outbox.lease(now=PAID_AT, limit=len(ends), lease_until=self.now, lease_id=_LEASE)
             for delivery, status in zip(due, ends, strict=False):
-                await uow.outbox.settle(delivery, Settlement(status=status, at=PAID_AT))
+                await uow.outbox.settle([(delivery, Settlement(status=status, at=PAID_AT))])
             await uow.commit()
 
 

@@ -166,6 +166,7 @@ def mailer(
     connections: int = 8,
     idle_seconds: float = 60.0,
     mails_each: int = 100,
+    sender: str = "Paywall <access@pay.example.com>",
 ) -> SmtpMailer:
     """The adapter, pointed at a port of this machine."""
     server = SmtpServer(
@@ -180,9 +181,7 @@ def mailer(
         idle_seconds=idle_seconds,
         mails_each=mails_each,
     )
-    return SmtpMailer(
-        server=server, sender="Paywall <access@pay.example.com>", public_base_url="https://pay.example.com"
-    )
+    return SmtpMailer(server=server, sender=sender, public_base_url="https://pay.example.com")
 
 
 def access(locale: str = "ru", to: str = ADDRESS) -> AccessMessage:

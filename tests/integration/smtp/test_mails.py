@@ -1,15 +1,23 @@
 """What arrives: both mails, in both languages, through a real SMTP server."""
 
 import re
+from base64 import encodebytes
+from binascii import b2a_qp
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
 from email.message import EmailMessage
-from email.utils import parsedate_to_datetime
+from email.policy import SMTP, SMTPUTF8
+from email.utils import format_datetime, parsedate_to_datetime
+from hashlib import sha256
 
 import pytest
+from msgspec import structs
 
+from adapters.smtp.mails import access_mail
 from paywall_core.ports.delivery import AccessMessage, CodeMessage
 from tests.integration.smtp.post_office import CODE, LINK, RESTORE_PAGE, PostOffice, access, code, mailer, send
 
+NOW = datetime(2026, 1, 1, 12, 30, 15, tzinfo=UTC)
 EVERY_MAIL = [access("ru"), access("en"), code("ru"), code("en")]
 
 
@@ -166,6 +174,61 @@ async def test_html_is_whole_where_a_reader_drops_its_head(message: AccessMessag
     assert '<meta name="color-scheme" content="light dark">' in html
     assert "@media (prefers-color-scheme: dark)" in html
     assert f'<html lang="{message.locale}">' in html
+
+
+ADDRESSES = [
+    "anna@example.com",
+    "anna.+tag_x-y@sub.example.com",
+    f"{'a' * 64}@{'b' * 9}",
+    f"{'a' * 64}@{'b' * 10}",
+    f"{'a' * 64}@{'x' * 60}.example.com",
+    "o'brien@example.com",
+    '"a b"@example.com',
+    "anna@пример.рф",
+    "анна@example.com",
+    "анна@пример.рф",
+]
+SENDERS = [
+    "Paywall <access@pay.example.com>",
+    "access@pay.example.com",
+    "Доступ <access@pay.example.com>",
+    "A company whose name is so long that it has to be folded by whoever writes it <access@pay.example.com>",
+    f"Paywall <access@{'sub.' * 12}example.com>",
+    "Paywall <access@пример.рф>",
+]
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+@pytest.mark.parametrize("to", ADDRESSES)
+@pytest.mark.parametrize("locale", ["ru", "en"])
+def test_mail_is_what_the_library_would_write(to: str, sender: str, locale: str) -> None:
+    """Byte for byte, in seven bits and with an address beyond them."""
+    message = structs.replace(access(locale), to=to)
+    mail = access_mail(message, sender=sender, public_base_url="https://pay.example.com", now=NOW)
+    policy = SMTP if mail.is_ascii else SMTPUTF8
+    ours = message_from_bytes(mail.content, policy=policy)
+    theirs = EmailMessage(policy=SMTP)
+    theirs["From"] = sender
+    local, _, domain = to.rpartition("@")
+    theirs["To"] = f"{local}@{domain.encode('idna').decode()}"
+    theirs["Subject"] = "Ваш доступ готов" if locale == "ru" else "Your access is ready"
+    theirs["Date"] = format_datetime(NOW)
+    theirs["Message-ID"] = f"<{sha256(message.key.encode()).hexdigest()[:32]}@{sender.rpartition('@')[2].rstrip('>')}>"
+    theirs["Auto-Submitted"] = "auto-generated"
+    theirs["MIME-Version"] = "1.0"
+    theirs["Content-Type"] = 'multipart/alternative; boundary="=_paywall"'
+    theirs["Content-Language"] = locale
+    for kind, text in zip(("plain", "html"), bodies(ours), strict=True):
+        part = EmailMessage(policy=SMTP)
+        part["Content-Type"] = f'text/{kind}; charset="utf-8"'
+        raw = text.replace("\r\n", "\n").encode()
+        code = min(("quoted-printable", b2a_qp(raw)), ("base64", encodebytes(raw)), key=lambda coded: len(coded[1]))
+        part["Content-Transfer-Encoding"] = code[0]
+        part.set_payload(code[1].decode("ascii"))
+        theirs.attach(part)
+    assert mail.content == theirs.as_bytes(policy=policy)
+    assert mail.recipients == tuple(address.addr_spec for address in theirs["To"].addresses)
+    assert mail.sender == theirs["From"].addresses[0].addr_spec
 
 
 async def test_language_that_is_no_longer_spoken_is_english() -> None:

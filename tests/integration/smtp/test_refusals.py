@@ -119,6 +119,16 @@ async def test_russian_domain_reaches_any_server(*, utf8: bool) -> None:
     assert office.recipients == ["anna@xn--80a1acny.xn--p1ai"]
 
 
+async def test_name_of_ours_that_a_server_does_not_take_ends_no_mail() -> None:
+    """The setting can be mended; the customers' mails wait for that."""
+    office = PostOffice()
+    async with office.open(utf8=False) as port:
+        with pytest.raises(DeliveryFailed) as failed:
+            await send(mailer(port, sender="почта@pay.example.com"), access())
+    assert not failed.value.permanent
+    assert not office.mails
+
+
 async def test_russian_name_needs_a_server_that_takes_it() -> None:
     """With SMTPUTF8 it arrives; without, that is final and said so, without the address."""
     office = PostOffice()

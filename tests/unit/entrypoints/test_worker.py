@@ -12,9 +12,10 @@ import structlog
 
 from adapters.metrics.measures import Measures
 from entrypoints.chores import forgetting, hastening, sweeping, watching
-from entrypoints.worker import Worker
+from entrypoints.worker import BOUNDS, Worker
 from paywall_core.access_token import AccessTokens
 from paywall_core.activation_link import ActivationLinks
+from paywall_core.effects import Lane
 from paywall_core.errors import DeliveryFailed
 from paywall_core.events import PaymentSucceeded
 from paywall_core.facts import Mode, Terms
@@ -172,6 +173,35 @@ async def test_worker_delivers_what_is_due_and_stops(setting: Setting) -> None:
         await setting.buy(number)
     await setting.until(DeliveryStatus.DELIVERED)
     assert len(setting.mailer.sent) == 11
+
+
+async def test_places_that_are_free_at_once_are_filled_at_once(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty mails are due and eight travel at a time: what ends together makes room for one lease, not for eight."""
+    leased: list[int] = []
+    original = setting.worker._deliver_outbox.lease
+
+    async def lease(*room: Any) -> object:
+        taken = await original(*room)
+        leased.append(len(taken))
+        return taken
+
+    monkeypatch.setattr(setting.worker._deliver_outbox, "lease", lease)
+    for number in range(1, 41):
+        await setting.buy(number)
+    await setting.until(DeliveryStatus.DELIVERED)
+    assert [count for count in leased if count] == [BOUNDS[Lane.MAIL]] * 5
+
+
+async def test_mail_that_comes_alone_goes_out_at_the_ring(setting: Setting) -> None:
+    """Without waiting for company, or for the next look."""
+    setting.worker._poll_seconds = 60.0
+    async with setting.working():
+        await asyncio.sleep(0.02)
+        await setting.buy()
+        setting.awake.set()
+        await eventually(lambda: len(setting.mailer.sent) == 1)
 
 
 async def test_dead_letter_does_not_stop_the_worker(setting: Setting) -> None:

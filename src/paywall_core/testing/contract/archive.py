@@ -52,7 +52,7 @@ async def write_outbox(store: Store, order: Order) -> list[Effect]:
             await uow.outbox.enqueue([effect], now=now)
             if minute < len(ends):
                 (leased,) = await uow.outbox.lease(now=now, limit=9, lease_until=now, lease_id=uuid4())
-                await uow.outbox.settle(leased, Settlement(status=ends[minute], at=now + MINUTE / 2, error="why"))
+                await uow.outbox.settle([(leased, Settlement(status=ends[minute], at=now + MINUTE / 2, error="why"))])
         await uow.commit()
     return effects
 

@@ -32,7 +32,7 @@ class BacklogWatchContract(PortsContract):
         again = now + 60 * MINUTE if status is DeliveryStatus.PENDING else None
         async with self.ports.unit_of_work() as uow:
             for row in await uow.outbox.lease(now=now, limit=9, lease_until=now + MINUTE, lease_id=uuid4()):
-                await uow.outbox.settle(row, Settlement(status=status, at=now, due_at=again, error="421"))
+                await uow.outbox.settle([(row, Settlement(status=status, at=now, due_at=again, error="421"))])
             await uow.commit()
 
     async def test_nothing_waits_where_nothing_is(self) -> None:

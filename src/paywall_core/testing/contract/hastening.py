@@ -64,9 +64,9 @@ async def lease(store: Store, now: datetime) -> list[Delivery]:
 async def settle(store: Store, delivery: Delivery, settlement: Settlement) -> bool:
     """Write how a delivery ended."""
     async with store.unit_of_work() as uow:
-        settled = await uow.outbox.settle(delivery, settlement)
+        settled = await uow.outbox.settle([(delivery, settlement)])
         await uow.commit()
-    return settled
+    return delivery.key in settled
 
 
 async def put_off(store: Store, key: str, how: str) -> Delivery:

@@ -116,8 +116,8 @@ class OrdersContract(PortsContract):
         async def leased() -> set[str]:
             async with self.ports.unit_of_work() as uow:
                 taken = await uow.outbox.lease(now=NOW, limit=99, lease_until=NOW, lease_id=uuid4())
-                for delivery in taken:
-                    await uow.outbox.settle(delivery, Settlement(status=DeliveryStatus.SKIPPED, at=NOW))
+                skipped = Settlement(status=DeliveryStatus.SKIPPED, at=NOW)
+                await uow.outbox.settle([(delivery, skipped) for delivery in taken])
                 await uow.commit()
             return {delivery.key for delivery in taken}
 

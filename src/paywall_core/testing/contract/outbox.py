@@ -19,6 +19,7 @@ from paywall_core.effects import (
     SendNotice,
     SendRestoreCode,
 )
+from paywall_core.ports.operations import OutboxQuery
 from paywall_core.ports.unit_of_work import (
     Delivery,
     DeliveryStatus,
@@ -48,7 +49,7 @@ async def settle_all(store: Store, status: DeliveryStatus) -> None:
     """Every due row comes to this end, at its first try."""
     async with store.unit_of_work() as uow:
         for delivery in await lease(uow):
-            assert await uow.outbox.settle(delivery, Settlement(status=status, at=NOW, error="550"))
+            assert await uow.outbox.settle([(delivery, Settlement(status=status, at=NOW, error="550"))])
         await uow.commit()
 
 
@@ -64,7 +65,7 @@ async def deliver(store: Store, effect: Effect, status: DeliveryStatus, *, at: d
         await uow.outbox.enqueue([effect], now=at)
         (delivery,) = await uow.outbox.lease(now=at, limit=9, lease_until=at + MINUTE, lease_id=uuid4())
         due_at = at + 9000 * DAY if status is DeliveryStatus.PENDING else None
-        await uow.outbox.settle(delivery, Settlement(status=status, at=at, due_at=due_at))
+        await uow.outbox.settle([(delivery, Settlement(status=status, at=at, due_at=due_at))])
         await uow.commit()
 
 
@@ -102,9 +103,9 @@ class OutboxContract(PortsContract):
             assert (lost.attempt, again.attempt, again.effect) == (1, 2, ReportSale(order_id=order.id))
             assert lost.owed_since == again.owed_since == NOW
             done = Settlement(status=DeliveryStatus.DELIVERED, at=NOW)
-            assert not await uow.outbox.settle(lost, done)
-            assert await uow.outbox.settle(again, done)
-            assert not await uow.outbox.settle(again, done)
+            assert not await uow.outbox.settle([(lost, done)])
+            assert await uow.outbox.settle([(again, done)])
+            assert not await uow.outbox.settle([(again, done)])
             await uow.commit()
 
     async def test_settlements_decide_when_a_row_is_due_again(self) -> None:
@@ -122,22 +123,56 @@ class OutboxContract(PortsContract):
             await uow.outbox.enqueue([effect], now=NOW)
             assert await lease(uow, NOW) == [1]
             retry = Settlement(status=DeliveryStatus.PENDING, at=NOW, due_at=NOW + MINUTE, error="421")
-            assert await uow.outbox.settle(leased[0], retry)
+            assert await uow.outbox.settle([(leased[0], retry)])
             assert await lease(uow, NOW) == []
             assert await lease(uow, NOW + MINUTE) == [2]
             back = Settlement(status=DeliveryStatus.PENDING, at=NOW, due_at=NOW, attempted=False)
-            assert await uow.outbox.settle(leased[0], back)
+            assert await uow.outbox.settle([(leased[0], back)])
             assert await lease(uow, NOW) == [2]
             skipped = Settlement(status=DeliveryStatus.SKIPPED, at=NOW, error="revoked")
-            assert await uow.outbox.settle(leased[0], skipped)
+            assert await uow.outbox.settle([(leased[0], skipped)])
             assert await lease(uow, NOW + 9 * MINUTE) == []
             await uow.outbox.enqueue([effect], now=NOW)
             assert await lease(uow, NOW) == [3]
             dead = Settlement(status=DeliveryStatus.DEAD, at=NOW, error="550")
-            assert await uow.outbox.settle(leased[0], dead)
+            assert await uow.outbox.settle([(leased[0], dead)])
             await uow.outbox.enqueue([effect], now=NOW)
             assert await lease(uow, NOW + 9 * MINUTE) == []
             await uow.commit()
+
+    async def test_several_are_settled_at_once_each_as_it_ended(self) -> None:
+        """In any order; nothing is written of one whose lease was lost, nor of one that is gone; of none, nothing."""
+        order = await add(self.ports, place())
+        mails = [SendAccessEmail(order_id=order.id, token_version=n) for n in range(1, 6)]
+        await enqueue(self.ports, *mails)
+        async with self.ports.unit_of_work() as uow:
+            sent, later, back, dead, lost = await lease(uow)
+            gone = structs.replace(sent, key="no such key")
+            lost = structs.replace(lost, lease_id=uuid4())
+            ended = [
+                (sent, Settlement(status=DeliveryStatus.DELIVERED, at=NOW)),
+                (later, Settlement(status=DeliveryStatus.PENDING, at=NOW, due_at=NOW + 5 * MINUTE, error="421")),
+                (back, Settlement(status=DeliveryStatus.PENDING, at=NOW, due_at=NOW, attempted=False)),
+                (dead, Settlement(status=DeliveryStatus.DEAD, at=NOW, error='550 "no"\nмы')),
+                (lost, Settlement(status=DeliveryStatus.DELIVERED, at=NOW)),
+                (gone, Settlement(status=DeliveryStatus.DELIVERED, at=NOW)),
+            ]
+            settled = await uow.outbox.settle(ended[::-1])
+            assert settled == {sent.key, later.key, back.key, dead.key}
+            assert await uow.outbox.settle(ended) == await uow.outbox.settle([]) == frozenset()
+            await uow.commit()
+        async with self.ports.unit_of_work() as uow:
+            assert [(one.key, one.attempt) for one in await lease(uow)] == [(back.key, 1)]
+            assert [(one.key, one.attempt) for one in await lease(uow, minutes=1)] == [(back.key, 2), (lost.key, 2)]
+            due = [(one.key, one.attempt) for one in await lease(uow, minutes=5)]
+            assert sorted(due) == [(later.key, 2), (back.key, 3), (lost.key, 3)]
+        lines = await self.ports.outbox.lines(OutboxQuery(keys=(dead.key, later.key, sent.key), limit=9))
+        told = {line.key: (line.status, line.error, line.settled_at) for line in lines}
+        assert told == {
+            dead.key: (DeliveryStatus.DEAD, '550 "no"\nмы', NOW),
+            later.key: (DeliveryStatus.PENDING, "421", None),
+            sent.key: (DeliveryStatus.DELIVERED, None, NOW),
+        }
 
     async def test_key_wanted_twice_at_once_is_one_row(self) -> None:
         """Two effects of one key in one call are one delivery; and no effects are no error."""
@@ -185,7 +220,7 @@ class OutboxContract(PortsContract):
             leased = await uow.outbox.lease(now=NOW, limit=9, lease_until=NOW + MINUTE, lease_id=uuid4())
             assert {delivery.key: delivery.effect for delivery in leased} == {effect.key: effect for effect in effects}
             for delivery in leased:
-                assert await uow.outbox.settle(delivery, Settlement(status=DeliveryStatus.DELIVERED, at=NOW))
+                assert await uow.outbox.settle([(delivery, Settlement(status=DeliveryStatus.DELIVERED, at=NOW))])
             await uow.commit()
 
     async def test_skipped_effects_are_due_again_at_the_new_time(self) -> None:
@@ -195,7 +230,7 @@ class OutboxContract(PortsContract):
         async with self.ports.unit_of_work() as uow:
             await uow.outbox.enqueue(effects, now=NOW)
             for delivery in await uow.outbox.lease(now=NOW, limit=9, lease_until=NOW + MINUTE, lease_id=uuid4()):
-                await uow.outbox.settle(delivery, Settlement(status=DeliveryStatus.SKIPPED, at=NOW))
+                await uow.outbox.settle([(delivery, Settlement(status=DeliveryStatus.SKIPPED, at=NOW))])
             await uow.outbox.enqueue(effects, now=NOW + 3 * MINUTE)
             await uow.commit()
         async with self.ports.unit_of_work() as uow:

@@ -42,7 +42,7 @@ class RetryingContract(PortsContract):
         async with self.ports.unit_of_work() as uow:
             (delivery,) = await lease(uow)
             later = Settlement(status=DeliveryStatus.PENDING, at=NOW, due_at=NOW + 60 * MINUTE, error="421")
-            assert await uow.outbox.settle(delivery, later)
+            assert await uow.outbox.settle([(delivery, later)])
             assert [one.key for one in await uow.outbox.retry([effect.key], due_at=NOW)] == [effect.key]
             await uow.commit()
         async with self.ports.unit_of_work() as uow:
@@ -61,7 +61,7 @@ class RetryingContract(PortsContract):
             assert await uow.outbox.retry(keys, due_at=NOW) == []
             assert await uow.outbox.retry(keys, due_at=NOW + MINUTE / 2) == []
             assert [one.key for one in await uow.outbox.retry(keys, due_at=NOW + MINUTE)] == [leased.key]
-            assert not await uow.outbox.settle(lost, Settlement(status=DeliveryStatus.DELIVERED, at=NOW))
+            assert not await uow.outbox.settle([(lost, Settlement(status=DeliveryStatus.DELIVERED, at=NOW))])
             await uow.commit()
 
     async def test_retry_waits_for_a_worker_that_is_just_taking_the_row(self) -> None:
@@ -86,7 +86,7 @@ class RetryingContract(PortsContract):
             await uow.commit()
         (delivery,) = await worker
         async with self.ports.unit_of_work() as uow:
-            assert await uow.outbox.settle(delivery, Settlement(status=DeliveryStatus.DELIVERED, at=NOW))
+            assert await uow.outbox.settle([(delivery, Settlement(status=DeliveryStatus.DELIVERED, at=NOW))])
 
     async def test_two_retries_at_once_are_one(self) -> None:
         """Of rows named in either order; neither is refused, and each row goes out once."""

@@ -75,7 +75,7 @@ async def deliver_all(store: Store, *, now: datetime = END) -> None:
     """Everything that is due goes out; unless told otherwise what waits for its time too, as if that had come."""
     async with store.unit_of_work() as uow:
         for delivery in await uow.outbox.lease(now=now, limit=99, lease_until=now, lease_id=uuid4()):
-            await uow.outbox.settle(delivery, Settlement(status=DeliveryStatus.DELIVERED, at=now))
+            await uow.outbox.settle([(delivery, Settlement(status=DeliveryStatus.DELIVERED, at=now))])
         await uow.commit()
 
 
@@ -167,7 +167,7 @@ class InvariantWatchContract(PortsContract):
             await uow.outbox.enqueue([retried], now=NOW)
             (delivery,) = await uow.outbox.lease(now=NOW, limit=9, lease_until=NOW + MINUTE, lease_id=uuid4())
             later = Settlement(status=DeliveryStatus.PENDING, at=NOW, due_at=NOW + timedelta(hours=5), error="421")
-            await uow.outbox.settle(delivery, later)
+            await uow.outbox.settle([(delivery, later)])
             await uow.outbox.enqueue([untried], now=NOW)
             await uow.commit()
         assert await broken(self.ports.watch, NOW + 30 * MINUTE) == {}
@@ -189,7 +189,7 @@ class InvariantWatchContract(PortsContract):
         async with self.ports.unit_of_work() as uow:
             (delivery,) = await uow.outbox.lease(now=day, limit=9, lease_until=day + MINUTE, lease_id=uuid4())
             await uow.outbox.settle(
-                delivery, Settlement(status=DeliveryStatus.PENDING, at=day, due_at=day + MINUTE, error="421")
+                [(delivery, Settlement(status=DeliveryStatus.PENDING, at=day, due_at=day + MINUTE, error="421"))]
             )
             await uow.commit()
         assert await broken(self.ports.watch, day + 30 * MINUTE) == {}
@@ -201,7 +201,7 @@ class InvariantWatchContract(PortsContract):
         async with self.ports.unit_of_work() as uow:
             await uow.outbox.enqueue([effect], now=NOW)
             (delivery,) = await uow.outbox.lease(now=NOW, limit=9, lease_until=NOW + MINUTE, lease_id=uuid4())
-            await uow.outbox.settle(delivery, Settlement(status=DeliveryStatus.DEAD, at=NOW, error="403"))
+            await uow.outbox.settle([(delivery, Settlement(status=DeliveryStatus.DEAD, at=NOW, error="403"))])
             await uow.commit()
         assert await broken(self.ports.watch, NOW) == {DEAD_LETTERS: (1, {effect.key})}
         later = NOW + timedelta(days=1)
@@ -218,7 +218,7 @@ class InvariantWatchContract(PortsContract):
         async with self.ports.unit_of_work() as uow:
             await uow.outbox.enqueue([effect], now=NOW)
             (delivery,) = await uow.outbox.lease(now=NOW, limit=9, lease_until=NOW + MINUTE, lease_id=uuid4())
-            await uow.outbox.settle(delivery, Settlement(status=DeliveryStatus.SKIPPED, at=NOW, error="revoked"))
+            await uow.outbox.settle([(delivery, Settlement(status=DeliveryStatus.SKIPPED, at=NOW, error="revoked"))])
             await uow.outbox.enqueue([effect], now=later)
             await uow.commit()
         assert await broken(self.ports.watch, later + 30 * MINUTE) == {}

@@ -215,4 +215,4 @@ async def test_delivery_without_a_row_settles_nothing(world: World) -> None:
     stray = structs.replace(taken, key="no such key")
     async with world.store.unit_of_work() as uow:
         settled = Settlement(status=DeliveryStatus.DELIVERED, at=world.clock.now())
-        assert not await uow.outbox.settle(stray, settled)
+        assert not await uow.outbox.settle([(stray, settled)])

@@ -170,6 +170,30 @@ async def test_those_that_come_in_meanwhile_go_together(world: World, held: Held
     assert held.groups == [["evt_0"], ["evt_1", "evt_2", "evt_3", "evt_4", "evt_5"]]
 
 
+async def test_one_alone_goes_by_what_is_put_around_recording(world: World) -> None:
+    """Whatever somebody does with each notification is done with one that comes alone, too."""
+    asked: list[str | None] = []
+
+    class Around(RecordPayment):
+        async def __call__(self, notification: PaymentNotification) -> RecordedPayment:
+            asked.append(notification.event_id)
+            return await super().__call__(notification)
+
+    record = RecordTogether(Around(unit_of_work=world.store.unit_of_work, clock=world.clock))
+    assert await record(refund(world, 1)) == PARKED
+    assert asked == ["evt_1"]
+
+
+async def test_with_one_lane_nobody_begins_a_second(world: World, held: Held) -> None:
+    """However many wait: the database has one writer."""
+    record = RecordTogether(held, lanes=1)
+    tasks = await begin(record, *(refund(world, number) for number in range(40)))
+    await asyncio.sleep(0)
+    assert held.groups == [["evt_0"]]
+    held.go.set()
+    assert await asyncio.gather(*tasks) == [PARKED] * 40
+
+
 async def test_many_who_wait_begin_a_second_transaction(world: World, held: Held) -> None:
     """So many are worth it; a third is not begun, and what is left when one is done goes if it is enough, or last."""
     record = RecordTogether(held, lanes=2, enough=3)
@@ -303,4 +327,4 @@ async def test_a_process_that_dies_while_each_goes_alone_dies(world: World, held
             raise Killed
 
     with pytest.raises(Killed):
-        await RecordTogether(Dying(world)).record_all([refund(world, 1), refund(world, 2)])
+        await RecordTogether(Dying(world)).do_all([refund(world, 1), refund(world, 2)])
