@@ -141,9 +141,9 @@ class InMemoryPaymentEvents(PaymentEventRepository):
     ) -> AddedEvents:
         """Store events, each once."""
         new = {
-            told.event_id: StoredEvent(notification=told, order_id=order_id, received_at=received_at)
+            told.event_id or "": StoredEvent(notification=told, order_id=order_id, received_at=received_at)
             for told, order_id in owned
-            if told.event_id is not None and told.event_id not in self._tables.events
+            if told.event_id not in self._tables.events
         }
         self._tables.events.update(new)
         return AddedEvents(new=frozenset(new), parked=await self.parked(references))

@@ -7,7 +7,14 @@ import pytest
 from msgspec import structs
 
 from paywall_core.errors import PaymentProviderUnavailable
-from paywall_core.events import ChargeRefunded, CheckoutOpened, DisputeUpdated, PaymentLinked, RefundUpdated
+from paywall_core.events import (
+    ChargeRefunded,
+    CheckoutExpired,
+    CheckoutOpened,
+    DisputeUpdated,
+    PaymentLinked,
+    RefundUpdated,
+)
 from paywall_core.facts import DisputeStatus, RefundStatus
 from paywall_core.lifecycle import State
 from paywall_core.notification import PaymentNotification
@@ -74,6 +81,16 @@ async def test_parked_event_is_looked_up_after_a_while(world: World) -> None:
     assert world.ledger.asked == [("ch_1", "pi_invoice")]
 
 
+async def test_what_we_asked_for_is_no_event_of_the_provider_s(world: World) -> None:
+    """It teaches, and is not stored as one: there would be but one of it."""
+    await park(world)
+    started = await world.subscribe()
+    events = [*world.store.tables.events]
+    await world.record(leads_to(world, started))
+    assert [*world.store.tables.events] == events
+    assert world.store.tables.events["evt_refund"].order_id == started.order_id
+
+
 async def test_repeat_changes_nothing_though_its_order_is_known_by_now(world: World) -> None:
     """It stays parked until something new, or the look-up, leads to the order, whatever comes beside it."""
     await park(world)
@@ -81,6 +98,8 @@ async def test_repeat_changes_nothing_though_its_order_is_known_by_now(world: Wo
     async with world.store.unit_of_work() as uow:
         await uow.orders.claim({"ch_1": started.order_id})
         await uow.commit()
+    ended = CheckoutExpired(session_id="cs_other")
+    assert (await world.record(world.say("evt_ended", ended, references=("cs_other",)))).parked
     before = world.store.tables.snapshot()
     opened = CheckoutOpened(session_id="cs_other")
     repeated, new = await world.record.together(
@@ -91,6 +110,9 @@ async def test_repeat_changes_nothing_though_its_order_is_known_by_now(world: Wo
     )
     assert repeated == RecordedPayment(duplicate=True, order_id=started.order_id)
     assert new.order_id == other.order_id
+    assert (
+        world.store.tables.events["evt_ended"].order_id == other.order_id
+    )  # what waited for it is applied all the same
     assert world.store.tables.history.get(started.order_id) == before.history.get(started.order_id)
     assert world.store.tables.events["evt_refund"] == before.events["evt_refund"]
     await deliver_later(world)
