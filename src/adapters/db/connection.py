@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Final
 
 import aiosqlite
 
+from adapters.db.one_trip import Given, OneTrip
 from adapters.db.statements import Row, Statement, Values
-from adapters.db.together import Given, Together
 
 _NOTHING: Final[Mapping[str, object]] = {}
 
@@ -59,7 +59,7 @@ class Connection(ABC):
         """Execute it for each of these, in their order; the rows that it gives. One trip, however many they are."""
 
     @abstractmethod
-    async def together(self, several: Together, *given: Given) -> list[list[Row]]:
+    async def in_one_trip(self, several: OneTrip, *given: Given) -> list[list[Row]]:
         """Execute several statements, each by what is given for it; the rows of each. One trip, where trips cost."""
 
     @abstractmethod
@@ -115,7 +115,7 @@ class SqliteConnection(Connection):
         found = await in_thread(self._fetch_each, written.sql, arguments)
         return [written.row(raw) for raw in found]
 
-    async def together(self, several: Together, *given: Given) -> list[list[Row]]:
+    async def in_one_trip(self, several: OneTrip, *given: Given) -> list[list[Row]]:
         """One after another: each is a trip to the thread, which costs little."""
         found = list[list[Row]]()
         for statement, values in zip(several.statements, given, strict=True):

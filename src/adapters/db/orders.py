@@ -9,6 +9,7 @@ from sqlalchemy import Insert, Select, Update, bindparam, column, func, insert, 
 
 from adapters.db.conflicts import conflicts_of
 from adapters.db.connection import Connection
+from adapters.db.one_trip import OneTrip
 from adapters.db.outbox import ENQUEUE, SqlOutbox
 from adapters.db.rows import (
     CHANGING_COLUMNS,
@@ -21,7 +22,6 @@ from adapters.db.rows import (
 )
 from adapters.db.schema import LIVE, NOT_LIVE, SERVES_BEST, order_history, order_references, orders
 from adapters.db.statements import Rows, Statement, among
-from adapters.db.together import Together
 from paywall_core.errors import ConcurrentUpdate
 from paywall_core.order import Change, HistoryEntry, Order
 from paywall_core.ports.unit_of_work import LapseCensus, OrderRepository
@@ -70,8 +70,8 @@ _LOCK_ALL: Final = Statement(_lock)
 _SAVE: Final = Statement(_save)
 _TELL: Final = Statement(_tell)
 _CLAIM: Final = Statement(_claim)
-_FIND: Final = Together(_CLAIM, _LOCK_ALL)
-_WRITE: Final = Together(_SAVE, _TELL, ENQUEUE)
+_FIND: Final = OneTrip(_CLAIM, _LOCK_ALL)
+_WRITE: Final = OneTrip(_SAVE, _TELL, ENQUEUE)
 _TAKE_LAPSED: Final = Statement(
     select(*_WHOLE)
     .where(LIVE, _LAPSED)
@@ -138,7 +138,7 @@ class SqlOrders(OrderRepository):
         told = [history_row(change.order, entry) for change in changes for entry in change.history]
         owed = self._outbox.rows([(effect, change.at) for change in changes for effect in change.effects])
         with conflicts_of(*(change.order.id for change in changes)):
-            found, _, written = await self._connection.together(_WRITE, saved, told, owed)
+            found, _, written = await self._connection.in_one_trip(_WRITE, saved, told, owed)
         as_they_were = {row.id for row in found}
         for change in changes:
             if change.order.id not in as_they_were:
@@ -163,7 +163,7 @@ class SqlOrders(OrderRepository):
             return owners, await self.lock({*named, *_those_of(owners)})
         claimed = [{"reference": reference, "order_id": wanted[reference]} for reference in sorted(wanted)]
         with conflicts_of(*named):
-            bound, locked = await self._connection.together(_FIND, claimed, {"order_ids": list(named)})
+            bound, locked = await self._connection.in_one_trip(_FIND, claimed, {"order_ids": list(named)})
         owners = {row.reference: row.order_id for row in bound}
         found = {row.id: order_of_row(row) for row in locked}
         others = {*named, *_those_of(owners)} - found.keys()

@@ -9,10 +9,10 @@ from uuid import UUID
 from sqlalchemy import Delete, Insert, Select, bindparam, delete, null, select, update
 
 from adapters.db.connection import Connection
+from adapters.db.one_trip import OneTrip
 from adapters.db.rows import decode_notification, encode_notification
 from adapters.db.schema import DONE_WITH, WAITING, parked_references, payment_events
 from adapters.db.statements import Rows, Statement, among
-from adapters.db.together import Together
 from paywall_core.notification import PaymentNotification
 from paywall_core.ports.unit_of_work import AddedEvents, OwnedNotification, PaymentEventRepository
 
@@ -61,7 +61,7 @@ _THIS: Final = payment_events.c.stripe_event_id == bindparam("event_id")
 _ADD: Final = Statement(_add_once)
 _PARK: Final = Statement(_park)
 _PARKED: Final = Statement(_parked)
-_ADD_AND_ASK: Final = Together(_ADD, _PARKED)
+_ADD_AND_ASK: Final = OneTrip(_ADD, _PARKED)
 _LET_GO: Final = Statement(
     delete(parked_references).where(parked_references.c.stripe_event_id == bindparam("event_id"))
 )
@@ -110,7 +110,7 @@ class SqlPaymentEvents(PaymentEventRepository):
             for event_id, told, order_id in events
         ]
         if references:
-            added, found = await self._connection.together(_ADD_AND_ASK, rows, {"references": references})
+            added, found = await self._connection.in_one_trip(_ADD_AND_ASK, rows, {"references": references})
         else:
             added, found = await self._connection.each(_ADD, rows), []
         new = frozenset(row.stripe_event_id for row in added)

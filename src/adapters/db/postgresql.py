@@ -10,9 +10,9 @@ from sqlalchemy import URL
 
 from adapters.db.bell import PostgresBell
 from adapters.db.connection import Connection, database_errors
+from adapters.db.one_trip import Given, OneTrip
 from adapters.db.pool import DEFAULT_POOL_SIZE, Pool
 from adapters.db.statements import Row, Statement, Values, dialect_of
-from adapters.db.together import Given, Together
 
 _NOTHING: Final[Values] = {}
 _CLOSE_SECONDS: Final = 5.0
@@ -51,7 +51,7 @@ class PostgresConnection(Connection):
             return []
         return [written.row(raw) for raw in await self.raw.fetchmany(written.sql, arguments)]
 
-    async def together(self, several: Together, *given: Given) -> list[list[Row]]:
+    async def in_one_trip(self, several: OneTrip, *given: Given) -> list[list[Row]]:
         """As one statement."""
         written = several.on_postgresql()
         return written.rows(await self.raw.fetch(written.sql, *written.arguments(given)))

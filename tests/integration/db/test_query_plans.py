@@ -13,19 +13,19 @@ from sqlalchemy import insert
 
 import adapters.db
 from adapters.db.database import Database
+from adapters.db.one_trip import OneTrip
 from adapters.db.rows import OUTBOX_COLUMNS, outbox_row
 from adapters.db.schema import outbox
 from adapters.db.statements import Statement, Values, Written
-from adapters.db.together import Together
 from paywall_core.effects import Effect, NoticeChannel, NoticeKind, SendAccessEmail, SendNotice
 from paywall_core.testing.contract.samples import MINUTE, NOW, add, place
 
-TOGETHER = {
+ONE_TRIPS = {
     f"{found.name}.{name}": value
     for found in pkgutil.iter_modules(adapters.db.__path__)
     if not found.ispkg
     for name, value in vars(importlib.import_module(f"adapters.db.{found.name}")).items()
-    if isinstance(value, Together)
+    if isinstance(value, OneTrip)
 }
 
 
@@ -151,8 +151,8 @@ async def test_hot_question_is_answered_from_its_index(
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql"])
-@pytest.mark.parametrize("several", TOGETHER.values(), ids=TOGETHER)
-async def test_statements_that_go_together_read_no_table_whole(database: Database, several: Together) -> None:
+@pytest.mark.parametrize("several", ONE_TRIPS.values(), ids=ONE_TRIPS)
+async def test_statements_that_go_together_read_no_table_whole(database: Database, several: OneTrip) -> None:
     """One text, as PostgreSQL plans it for whatever values come; what it reads is asked of each of them alone."""
     written = several.on_postgresql()
     async with database.pool.writing() as connection:

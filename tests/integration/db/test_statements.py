@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 
 from adapters.db.database import Database
+from adapters.db.one_trip import OneTrip
 from adapters.db.schema import payment_events, restore_challenges
 from adapters.db.statements import Rows, Statement, among, insert_into
-from adapters.db.together import Together
 from paywall_core.policy import FOREVER
 from paywall_core.testing.contract.samples import MINUTE, NOW
 
@@ -162,19 +162,19 @@ async def test_statements_go_together_each_by_its_own_values(database: Database)
         )
     )
     silent = Statement(lambda dialect: _adding(dialect, *restore_challenges.c))
-    together = Together(told, silent, among_them)
+    together = OneTrip(told, silent, among_them)
     there = challenge("b@example.com"), challenge("a@example.com")
     async with database.pool.writing() as connection:
         await connection.each(ADD, there)
         new = [challenge("c@example.com"), challenge("d@example.com")]
         asked = {"addresses": ["a@example.com", "b@example.com", "x@example.com"]}
-        added, none, found = await connection.together(together, new, [challenge("e@example.com")], asked)
+        added, none, found = await connection.in_one_trip(together, new, [challenge("e@example.com")], asked)
         assert [tuple(row) for row in added] == [("c@example.com", 0), ("d@example.com", 0)]
         assert none == []
         assert [tuple(row) for row in found] == [(there[1]["id"], NOW, True), (there[0]["id"], NOW, True)]
-        assert await connection.together(together, [], [], {"addresses": []}) == [[], [], []]
+        assert await connection.in_one_trip(together, [], [], {"addresses": []}) == [[], [], []]
         with pytest.raises(KeyError):
-            await connection.together(together, [], [], {})
+            await connection.in_one_trip(together, [], [], {})
     async with database.pool.reading() as connection:
         assert len(await connection.all(ALL)) == 5
 

@@ -19,10 +19,10 @@ from msgspec import Struct
 import adapters.db
 from adapters.db.archive import SqlOrderArchive
 from adapters.db.connection import Connection
+from adapters.db.one_trip import Given, OneTrip
 from adapters.db.outbox_archive import SqlOutboxArchive
 from adapters.db.pool import Pool
 from adapters.db.statements import Row, Statement, Values
-from adapters.db.together import Given, Together
 from paywall_core.lifecycle import State
 from paywall_core.ports.operations import OrderQuery, OutboxQuery
 from paywall_core.ports.unit_of_work import DeliveryStatus
@@ -65,7 +65,7 @@ class _Asked(Connection):
         """Keep it, with the first of them."""
         return await self.all(statement, many[0])
 
-    async def together(self, several: Together, *given: Given) -> list[list[Row]]:
+    async def in_one_trip(self, several: OneTrip, *given: Given) -> list[list[Row]]:
         """Its statements are found by themselves."""
         return [[] for _ in zip(several.statements, given, strict=True)]
 

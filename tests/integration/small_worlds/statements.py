@@ -12,9 +12,9 @@ from typing import Any, Final, TypeAlias
 import pytest
 
 from adapters.db.connection import Connection, SqliteConnection
+from adapters.db.one_trip import OneTrip
 from adapters.db.postgresql import PostgresConnection
 from adapters.db.statements import Statement
-from adapters.db.together import Together
 
 COMMIT: Final = "COMMIT"
 _BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
@@ -112,18 +112,18 @@ def stoppable() -> Iterator[None]:
     """While this lasts, actors stop where they are told to."""
     with pytest.MonkeyPatch.context() as patch:
         for kind in (SqliteConnection, PostgresConnection):
-            for name in ("all", "first", "change", "each", "together", "run"):
+            for name in ("all", "first", "change", "each", "in_one_trip", "run"):
                 if name in vars(kind) and (kind, name) not in _MADE_OF_OTHERS:
                     patch.setattr(kind, name, _stopping(vars(kind)[name]))
             patch.setattr(kind, "rollback", _ending(kind.rollback))
         yield
 
 
-_MADE_OF_OTHERS: Final = {(SqliteConnection, "first"), (SqliteConnection, "together")}  # one reads all
+_MADE_OF_OTHERS: Final = {(SqliteConnection, "first"), (SqliteConnection, "in_one_trip")}  # one reads all
 
 
 def _stopping(execute: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    async def stop(connection: Connection, what: Statement | Together | str, *rest: Any) -> Any:
+    async def stop(connection: Connection, what: Statement | OneTrip | str, *rest: Any) -> Any:
         actor, text = _acting.get(), _text(connection, what)
         if actor is None or text == _BEGIN or _is_done_one_by_one(connection, what, rest):
             return await execute(connection, what, *rest)
@@ -135,13 +135,13 @@ def _stopping(execute: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable
     return stop
 
 
-def _text(connection: Connection, what: Statement | Together | str) -> str:
-    if isinstance(what, Together):
+def _text(connection: Connection, what: Statement | OneTrip | str) -> str:
+    if isinstance(what, OneTrip):
         return what.on_postgresql().sql
     return what if isinstance(what, str) else what.on(connection.dialect).sql
 
 
-def _is_done_one_by_one(connection: Connection, what: Statement | Together | str, rest: Sequence[Any]) -> bool:
+def _is_done_one_by_one(connection: Connection, what: Statement | OneTrip | str, rest: Sequence[Any]) -> bool:
     """On SQLite many rows that give rows are as many statements."""
     many = bool(rest) and isinstance(rest[0], list)
     return many and connection.dialect == "sqlite" and isinstance(what, Statement) and what.on("sqlite").gives_rows

@@ -1,4 +1,7 @@
-"""Several statements in one trip to PostgreSQL: each is an expression of one statement's WITH."""
+"""Several statements in one trip to PostgreSQL: each is an expression of one statement's WITH.
+
+Knows no table, and no connection. Who asks at the same moment is another matter: `paywall_core/use_cases/together.py`.
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +16,7 @@ Given: TypeAlias = Values | Sequence[Values]
 _VALUE: Final = re.compile(r"\$(\d+)")
 
 
-class Together:
+class OneTrip:
     """Statements that belong together, none of which needs to see what another one does.
 
     Where a trip costs they are one statement. They then are executed in the order in which they are given, but for
@@ -26,16 +29,16 @@ class Together:
 
     def __init__(self, *statements: Statement) -> None:
         self.statements = statements
-        self._written: WrittenTogether | None = None
+        self._written: WrittenTrip | None = None
 
-    def on_postgresql(self) -> "WrittenTogether":
+    def on_postgresql(self) -> "WrittenTrip":
         """As one statement."""
         if self._written is None:
-            self._written = WrittenTogether([statement.on("postgresql") for statement in self.statements])
+            self._written = WrittenTrip([statement.on("postgresql") for statement in self.statements])
         return self._written
 
 
-class WrittenTogether:
+class WrittenTrip:
     """The one statement's text, and whose its rows are.
 
     Attributes:
