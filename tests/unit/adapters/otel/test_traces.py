@@ -240,17 +240,17 @@ async def test_whoever_walks_in_is_told_and_whoever_is_refused_is_not(told: Told
     assert told.spans == [("redeem", {"plan": "basic"}, None)]
 
 
+def told_to(mute: socket.socket, **seconds: float) -> ExportedTraces:
+    """Traces at a collector that listens, and never answers."""
+    endpoint = f"http://127.0.0.1:{mute.getsockname()[1]}"
+    return ExportedTraces(endpoint=endpoint, headers={}, service="test", clock=FakeClock(), **seconds)
+
+
 async def test_collector_that_takes_nothing_does_not_keep_the_process() -> None:
     """It listens, and never answers; what was to be told is lost."""
     before = set(threading.enumerate())
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        traces = ExportedTraces(
-            endpoint=f"http://127.0.0.1:{mute.getsockname()[1]}",
-            headers={},
-            service="test",
-            clock=FakeClock(),
-            send_seconds=0.1,
-        )
+        traces = told_to(mute, send_seconds=0.1)
         recorded = RecordedPayment(order_id=ORDER)
         await traces.recording(saying(recorded), "webhook")(of(ORDER))
         await traces.close()
@@ -264,14 +264,7 @@ async def test_full_queue_does_not_keep_the_process_either() -> None:
     """
     before = set(threading.enumerate())
     with socket.create_server(("127.0.0.1", 0)) as mute, structlog.testing.capture_logs() as log:
-        traces = ExportedTraces(
-            endpoint=f"http://127.0.0.1:{mute.getsockname()[1]}",
-            headers={},
-            service="test",
-            clock=FakeClock(),
-            send_seconds=0.5,
-            close_seconds=0.1,
-        )
+        traces = told_to(mute, send_seconds=0.5, close_seconds=0.1)
         record = traces.recording(saying(RecordedPayment(order_id=ORDER)), "webhook")
         for _ in range(1500):
             await record(of(ORDER))
