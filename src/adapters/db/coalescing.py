@@ -1,8 +1,8 @@
 """Questions that are asked at the same moment share one statement.
 
-Whoever asks while nothing is under way is answered at once, alone. While statements are under way, further questions
-gather, and go together in the next one. Nobody joins a statement that has begun: it may have looked already, and who
-asks after a commit must see it.
+Whoever asks while a lane is free goes in the next turn of the event loop, with all that ask in this one. While
+statements are under way in all lanes, further questions gather, and go together in the next one. Nobody joins a
+statement that has begun: it may have looked already, and who asks after a commit must see it.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ _MOST: Final = 200
 
 
 class Coalescer(Generic[_K, _V]):
-    """Asks for many at once.
+    """Asks for many at once. One loop's tasks may share it.
 
     Args:
         ask: answers several questions, each of them once; those without an answer are left out.
@@ -31,43 +31,50 @@ class Coalescer(Generic[_K, _V]):
         self._ask = ask
         self._free = lanes
         self._most = most
-        self._waiting: dict[_K, asyncio.Future[_V | None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_called = False
+        self._waiting: dict[_K, list[asyncio.Future[_V | None]]] = {}
+        self._groups: set[asyncio.Task[None]] = set()
 
     async def __call__(self, question: _K) -> _V | None:
         """The answer, or None. Whatever goes wrong with the statement, all who asked in it are told."""
-        if self._free and not self._waiting:
-            self._free -= 1
-            try:
-                return (await self._ask([question])).get(question)
-            finally:
-                self._next()
-        answer = self._waiting.get(question)
-        if answer is None:
-            answer = self._waiting[question] = asyncio.get_running_loop().create_future()
-        return await asyncio.shield(answer)  # others may wait for the same answer
-
-    def _next(self) -> None:
-        """A lane is free: whoever has gathered goes."""
-        if not self._waiting:
-            self._free += 1
-            return
-        questions = list(self._waiting)[: self._most]
-        task = asyncio.create_task(self._answer({question: self._waiting.pop(question) for question in questions}))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _answer(self, answers: Mapping[_K, asyncio.Future[_V | None]]) -> None:
-        try:
-            found = await self._ask(list(answers))
-        except BaseException as error:
-            for answer in answers.values():
-                answer.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
-                answer.exception()  # retrieved: whoever asked may have gone
-            if not isinstance(error, Exception):
-                raise
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[_V | None] = loop.create_future()
+        # Each has a future of its own, also where the answer is the same: one that all waited for would have to be
+        # shielded from each of them.
+        waiting = self._waiting.get(question)
+        if waiting is None:
+            self._waiting[question] = [answer]
         else:
-            for question, answer in answers.items():
-                answer.set_result(found.get(question))
+            waiting.append(answer)
+        if self._free and not self._is_called:
+            self._is_called = True
+            loop.call_soon(self._begin)
+        return await answer
+
+    def _begin(self) -> None:
+        """Whoever has gathered goes, in as many lanes as are free."""
+        self._is_called = False
+        while self._free and self._waiting:
+            questions = list(self._waiting)[: self._most]
+            task = asyncio.create_task(self._answer({question: self._waiting.pop(question) for question in questions}))
+            self._free -= 1
+            self._groups.add(task)
+            task.add_done_callback(self._groups.discard)
+
+    async def _answer(self, group: Mapping[_K, Sequence[asyncio.Future[_V | None]]]) -> None:
+        answers = [(question, answer) for question, those in group.items() for answer in those]
+        try:
+            found = await self._ask(list(group))
+        except Exception as error:  # noqa: BLE001  - told to all who asked
+            for _, answer in answers:
+                if not answer.done():  # whoever asked has gone
+                    answer.set_exception(error)
+        else:
+            for question, answer in answers:
+                if not answer.done():
+                    answer.set_result(found.get(question))
         finally:
-            self._next()
+            for _, answer in answers:
+                answer.cancel()  # of those that have their answer nothing becomes of this: the process ends
+            self._free += 1
+            self._begin()

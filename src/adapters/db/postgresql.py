@@ -81,6 +81,8 @@ class PostgresPool(Pool):
         cache_size = self.arguments.pop("prepared_statement_cache_size", None)  # SQLAlchemy's name for it
         if cache_size is not None:
             self.arguments["statement_cache_size"] = int(cache_size)
+        # Without prepared statements a pooler stands in between, whose connections are not ours to set.
+        self._init = None if self.arguments.get("statement_cache_size") == 0 else _plan_once
         self._size = size
         self._pool: Any = None
         self._opening = asyncio.Lock()
@@ -102,6 +104,13 @@ class PostgresPool(Pool):
         finally:
             await self._pool.release(connection.raw)
 
+    async def give_back(self, connection: Connection) -> None:
+        """Give it back, even when the caller is being cancelled."""
+        if connection.is_clean:
+            await self.release(connection)  # which asyncpg shields
+        else:
+            await super().give_back(connection)
+
     def bell(self, ring_here: Callable[[], None]) -> PostgresBell:
         """By NOTIFY."""
         return PostgresBell(self, self.arguments, ring_here)
@@ -121,7 +130,18 @@ class PostgresPool(Pool):
             if self._pool is None:
                 # Opened one by one as they are needed, and never reset by the driver: `release` has rolled them back,
                 # nothing here changes a session, and asyncpg's reset costs a trip for each use.
-                self._pool = await asyncpg.create_pool(min_size=0, max_size=self._size, reset=_keep, **self.arguments)
+                self._pool = await asyncpg.create_pool(
+                    min_size=0, max_size=self._size, reset=_keep, init=self._init, **self.arguments
+                )
+
+
+async def _plan_once(connection: asyncpg.Connection) -> None:
+    """Each statement has one plan, for all values, which is what tests look at.
+
+    Else the server weighs at each execution whether to plan it anew for these values, and where a list is short does so
+    every time, for a plan that is the same.
+    """
+    await connection.execute("SET plan_cache_mode = force_generic_plan")
 
 
 async def _keep(_connection: object) -> None:

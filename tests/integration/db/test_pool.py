@@ -62,6 +62,27 @@ async def _begin(database: Database) -> None:
         await uow.orders.lapse_census(place().created_at)
 
 
+async def test_who_was_cancelled_as_a_connection_came_back_holds_none(database: Database) -> None:
+    """It is there for the next one, however often that happens, and wherever it was."""
+    for number in range(60):
+        task = asyncio.create_task(_look(database))
+        for _ in range(number % 20):
+            await asyncio.sleep(0.0001)
+        while not task.done():
+            task.cancel()
+            await asyncio.sleep(0)
+        await asyncio.gather(task, return_exceptions=True)
+    async with asyncio.timeout(10):
+        held = [await database.pool.acquire() for _ in range(10)]
+        for connection in held:
+            await database.pool.release(connection)
+
+
+async def _look(database: Database) -> None:
+    async with database.pool.reading() as connection:
+        await connection.all(Statement(text("SELECT 1")))
+
+
 async def test_who_was_cancelled_in_a_statement_leaves_nothing(database: Database) -> None:
     """The transaction is taken back, whatever the database was just doing."""
     order = place()
@@ -93,6 +114,18 @@ async def test_connection_that_the_server_cut_is_opened_anew(database: Database)
             await uow.commit()
     for _ in range(3):
         await add(database, place())
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"])
+@pytest.mark.parametrize(("query", "mode"), [("", "force_generic_plan"), ("prepared_statement_cache_size=0", "auto")])
+async def test_statements_that_are_kept_are_planned_once(database_url: str, query: str, mode: str) -> None:
+    """Behind a pooler they are not kept, and its connections are not ours to set."""
+    database = Database(f"{database_url}{'&' if '?' in database_url else '?'}{query}" if query else database_url)
+    try:
+        async with database.pool.reading() as connection:
+            assert await connection.raw.fetchval("SHOW plan_cache_mode") == mode
+    finally:
+        await database.close()
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"])

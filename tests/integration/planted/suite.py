@@ -286,6 +286,7 @@ def _settled_in_any_order(patch: pytest.MonkeyPatch) -> None:
 
 _DB: Final = "tests/integration/db/"
 _EVERYBODY: Final = "test_everybody_has_what_was_paid_for"
+_FACTS: Final = "tests/unit/paywall_core/test_facts.py::"
 _USE_CASES: Final = "tests/unit/paywall_core/use_cases/"
 
 SUITE_PLANTS: Final = {
@@ -368,7 +369,7 @@ SUITE_PLANTS: Final = {
     "failed_beats_paid": SuitePlant(
         what="a failure that comes late undoes a payment",
         plant=_failed_beats_paid,
-        tests=("tests/unit/paywall_core/test_facts.py::test_merge_is_commutative",),
+        tests=(f"{_FACTS}test_a_payment_that_was_given_up_and_comes_after_all_is_paid",),
     ),
     "anybodys_order": SuitePlant(
         what="a code restores the order that reaches furthest, whoever paid for it",

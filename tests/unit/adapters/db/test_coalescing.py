@@ -44,7 +44,7 @@ async def start(coalescer: Coalescer[str, str], *questions: str) -> list[asyncio
 
 
 async def test_who_comes_alone_is_asked_for_alone() -> None:
-    """And at once."""
+    """And in the next turn of the loop."""
     questions = Questions()
     coalescer = Coalescer(questions, lanes=1)
     for question, answer in (("a", "A"), ("unknown", None)):
@@ -54,11 +54,23 @@ async def test_who_comes_alone_is_asked_for_alone() -> None:
     assert questions.asked == [["a"], ["unknown"]]
 
 
+async def test_who_comes_in_the_same_turn_goes_together() -> None:
+    """Though a lane is free for each of them; the same question is asked once, each has an answer of its own."""
+    questions = Questions()
+    coalescer = Coalescer(questions, lanes=3)
+    tasks = await start(coalescer, "a", "b", "unknown", "b", "c")
+    assert questions.asked == [["a", "b", "unknown", "c"]]
+    await questions.release(0)
+    assert await asyncio.gather(*tasks) == ["A", "B", None, "B", "C"]
+
+
 async def test_who_comes_meanwhile_goes_together() -> None:
-    """Each with an answer of its own; the same question is asked once."""
+    """However many turns it is that they wait."""
     questions = Questions()
     coalescer = Coalescer(questions, lanes=1)
-    tasks = await start(coalescer, "a", "b", "unknown", "b", "c")
+    tasks = await start(coalescer, "a")
+    tasks += await start(coalescer, "b", "unknown")
+    tasks += await start(coalescer, "b", "c")
     assert questions.asked == [["a"]]
     await questions.release(0)
     assert questions.asked == [["a"], ["b", "unknown", "c"]]
@@ -70,7 +82,8 @@ async def test_nobody_joins_a_statement_that_has_begun() -> None:
     """It may have looked before that which the question is about."""
     questions = Questions()
     coalescer = Coalescer(questions, lanes=1)
-    tasks = await start(coalescer, "a", "a")
+    tasks = await start(coalescer, "a")
+    tasks += await start(coalescer, "a")
     await questions.release(0)
     assert questions.asked == [["a"], ["a"]]
     await questions.release(1)
@@ -82,17 +95,17 @@ async def test_statements_under_way_are_limited() -> None:
     questions = Questions()
     coalescer = Coalescer(questions, lanes=2, most=2)
     tasks = await start(coalescer, *"abcdefg")
-    assert questions.asked == [["a"], ["b"]]
+    assert questions.asked == [["a", "b"], ["c", "d"]]
     await questions.release(1)
+    assert questions.asked[2:] == [["e", "f"]]
     await questions.release(0)
-    assert questions.asked[2:] == [["c", "d"], ["e", "f"]]
-    for number in (2, 3, 4):
+    assert questions.asked[3:] == [["g"]]
+    for number in (2, 3):
         await questions.release(number)
     assert await asyncio.gather(*tasks) == list("ABCDEFG")
-    assert len(questions.asked) == 5
     (last,) = await start(coalescer, "h")
     assert questions.asked[-1] == ["h"]
-    await questions.release(5)
+    await questions.release(4)
     assert await last == "H"
 
 
@@ -100,7 +113,8 @@ async def test_failed_statement_fails_those_who_asked_in_it() -> None:
     """And nobody else: the next one goes as if nothing had been."""
     questions = Questions()
     coalescer = Coalescer(questions, lanes=1)
-    tasks = await start(coalescer, "a", "b", "c")
+    tasks = await start(coalescer, "a")
+    tasks += await start(coalescer, "b", "c")
     await questions.release(0, OSError("away"))
     (late,) = await start(coalescer, "d")
     await questions.release(1, OSError("still away"))
@@ -111,30 +125,39 @@ async def test_failed_statement_fails_those_who_asked_in_it() -> None:
     assert await late == "D"
 
 
-async def test_who_leaves_takes_nobody_along() -> None:
-    """Whether alone in a statement, or one of several who wait for the same answer."""
+@pytest.mark.parametrize("error", [None, OSError("away")], ids=["answered", "failed"])
+async def test_who_leaves_takes_nobody_along(error: OSError | None) -> None:
+    """Whether alone in a statement, or one of several who wait for the same answer; it ends as for the others."""
     questions = Questions()
     coalescer = Coalescer(questions, lanes=1)
-    alone, gone, stays = await start(coalescer, "a", "b", "b")
+    (alone,) = await start(coalescer, "a")
+    gone, stays = await start(coalescer, "b", "b")
     gone.cancel()
     alone.cancel()
-    await asyncio.sleep(0.001)
-    await questions.release(1)
-    assert await stays == "B"
+    await questions.release(0)
+    await questions.release(1, error)
     assert questions.asked == [["a"], ["b"]]
+    assert alone.cancelled()
+    assert gone.cancelled()
+    if error is None:
+        assert await stays == "B"
+    else:
+        with pytest.raises(OSError, match=r"^away$"):
+            await stays
 
 
 async def test_statement_that_is_cut_off_leaves_nobody_waiting() -> None:
-    """As when the loop is being closed."""
+    """As when the loop is being closed; whoever asks after all is asked for."""
     questions = Questions()
     coalescer = Coalescer(questions, lanes=1)
-    first, second = await start(coalescer, "a", "b")
-    await questions.release(0)
-    assert await first == "A"
-    (running,) = coalescer._tasks
+    (first,) = await start(coalescer, "a")
+    (second,) = await start(coalescer, "b")
+    (running,) = coalescer._groups
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await second
+        await first
+    await questions.release(1)
+    assert await second == "B"
     (third,) = await start(coalescer, "c")
     await questions.release(2)
     assert await third == "C"
@@ -144,7 +167,7 @@ async def test_lanes_that_are_free_at_once_ask_nothing_twice_and_nothing_empty()
     """The first of them takes all who wait; the second has nothing to do, and is there for the next."""
     questions = Questions()
     coalescer = Coalescer(questions, lanes=2)
-    tasks = await start(coalescer, *"abcd")
+    tasks = [*await start(coalescer, "a"), *await start(coalescer, "b"), *await start(coalescer, "c", "d")]
     for gate in questions.gates:
         gate.set_result(None)
     await asyncio.sleep(0.001)
