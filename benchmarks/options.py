@@ -22,6 +22,7 @@ class Options(Struct, frozen=True, kw_only=True):
     limits: bool
     starts: int
     ours: Mapping[str, str]
+    postgresql: Mapping[str, str]
 
     def wrk(self) -> Wrk:
         """The load."""

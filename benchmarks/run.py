@@ -45,6 +45,7 @@ def main() -> None:
             limits=arguments.limits == "on",
             starts=arguments.starts,
             ours=dict(setting.split("=", 1) for setting in arguments.ours),
+            postgresql=dict(setting.split("=", 1) for setting in arguments.postgresql),
         )
         shown = {
             key: value for key, value in vars(arguments).items() if value and key not in ("directory", "out", "service")
@@ -106,6 +107,13 @@ def _parser() -> argparse.ArgumentParser:
         help="the program `paywall` that is measured (default: this environment's)",
     )
     parser.add_argument("--ours", action="append", default=[], metavar="NAME=VALUE", help="a further setting of ours")
+    parser.add_argument(
+        "--postgresql",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of PostgreSQL's that is not its default, such as shared_buffers=4GB",
+    )
     parser.add_argument("--directory", help="where the databases live while it runs (default: the system's own)")
     parser.add_argument("--out", help="the name of what is written; without one, nothing is")
     return parser

@@ -93,7 +93,7 @@ class SqlOrderArchive(OrderArchive):
             if query.state is not None:
                 conditions.append(orders.c.state == str(query.state))
             found = _newest(select(orders).where(*conditions), orders, query.limit)
-        async with self._pool.reading() as connection:
+        async with self._pool.reading(patiently=True) as connection:
             return [order_of_row(row) for row in await connection.all(Statement(found))]
 
     async def dossier(self, order_id: UUID) -> Dossier | None:
@@ -121,12 +121,12 @@ class SqlOrderArchive(OrderArchive):
             "asked_before": asked_before,
             "limit": limit,
         }
-        async with self._pool.reading() as connection:
+        async with self._pool.reading(patiently=True) as connection:
             return [row.session_id for row in await connection.all(_OPEN_SESSIONS, values)]
 
     async def every_order(self, *, after: UUID | None, limit: int) -> Sequence[Order]:
         """The next ones by their ids."""
-        async with self._pool.reading() as connection:
+        async with self._pool.reading(patiently=True) as connection:
             found = await connection.all(
                 _FIRST_ORDERS if after is None else _NEXT_ORDERS, {"after": after, "limit": limit}
             )

@@ -17,6 +17,7 @@ from adapters.db.pool import Bell, Pool
 
 _CHANNEL: Final = "paywall_outbox"
 _CONNECT_SECONDS: Final = 5.0
+_CHECK_SECONDS: Final = 30.0
 _BETWEEN_SECONDS: Final = 0.02  # a burst's commits are told of together: a word costs as much as a statement
 _PAUSE_SECONDS: Final = 5.0
 _CLOSE_SECONDS: Final = 2.0
@@ -78,9 +79,14 @@ class PostgresBell(Bell):
             connection = await asyncpg.connect(**self._arguments)
         try:
             connection.add_termination_listener(lambda _connection: lost.set())
-            await connection.add_listener(_CHANNEL, self._heard)
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await connection.add_listener(_CHANNEL, self._heard)
             self._ring_here()  # what was written while nobody listened
-            await _either(stop, lost)
+            while not (stop.is_set() or lost.is_set()):
+                await connection.execute(
+                    "", timeout=_CONNECT_SECONDS
+                )  # a connection that is dead is as still as one on
+                await _either(stop, lost, seconds=_CHECK_SECONDS)  # which there is nothing to hear
         finally:
             await connection.close(timeout=_CLOSE_SECONDS)
         if lost.is_set():

@@ -13,6 +13,9 @@ from adapters.db.statements import Row, Statement, Values
 
 _NOTHING: Final[Mapping[str, object]] = {}
 
+STATEMENT_SECONDS: Final = 60.0
+"""What a statement of a transaction may take, locks that it waits for included. After so long nobody will answer it."""
+
 
 def database_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
     """What a database that is away, or fails, raises; what takes too long is an `OSError`, too. `more` go along.
@@ -33,6 +36,7 @@ class Connection(ABC):
     Attributes:
         dialect: `sqlite` or `postgresql`.
         raw: the driver's own.
+        patience: so many seconds a statement may take on a server. A file is always there.
         is_clean: no transaction is open, and none may be: whoever was cancelled in the middle cannot know.
     """
 
@@ -40,6 +44,7 @@ class Connection(ABC):
 
     def __init__(self, raw: Any) -> None:
         self.raw = raw
+        self.patience = STATEMENT_SECONDS
         self.is_clean = True
 
     @abstractmethod

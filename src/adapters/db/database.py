@@ -96,7 +96,7 @@ class Database:
         """The newest orders with their histories, for an operator's page."""
         found = await self.archive.search(OrderQuery(limit=limit))
         histories: Mapping[Any, list[HistoryEntry]] = {order.id: [] for order in found}
-        async with self.pool.reading() as connection:
+        async with self.pool.reading(patiently=True) as connection:
             for row in await connection.all(_HISTORIES, {"order_ids": [order.id for order in found]}):
                 histories[row.order_id].append(history_of_row(row))
         return [(order, histories[order.id]) for order in found]

@@ -30,7 +30,7 @@ class SqlOutboxArchive(OutboxArchive):
         is_named = query.order_id is not None or bool(query.keys)
         found = Statement(partial(_named, query=query) if is_named else _of_statuses(query))
         values = {"keys": query.keys, "statuses": [str(status) for status in query.statuses]}
-        async with self._pool.reading() as connection:
+        async with self._pool.reading(patiently=True) as connection:
             return [outbox_line_of_row(row) for row in await connection.all(found, values)]
 
 

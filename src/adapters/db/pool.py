@@ -44,10 +44,14 @@ class Pool(ABC):
     Attributes:
         writers: transactions that write, at once: more of them do not do more.
         wait_seconds: how long somebody waits for a connection that others have.
+        read_seconds: what a statement that reads alone may take.
+        patient_seconds: what one may take that looks at everything, or answers an operator.
     """
 
     writers: ClassVar[int]
     wait_seconds: ClassVar[float] = 30.0
+    read_seconds: ClassVar[float] = 10.0
+    patient_seconds: ClassVar[float] = 300.0
     _snapshot: ClassVar[str]
     _write: ClassVar[str]
 
@@ -90,9 +94,14 @@ class Pool(ABC):
         await asyncio.shield(asyncio.create_task(self.release(connection)))
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Connection]:
-        """A connection for single statements, each a transaction of its own."""
+    async def reading(self, *, patiently: bool = False) -> AsyncIterator[Connection]:
+        """A connection for single statements, each a transaction of its own.
+
+        Args:
+            patiently: they look at everything, or answer an operator.
+        """
         connection = await self.acquire()
+        connection.patience = self.patient_seconds if patiently else self.read_seconds
         try:
             yield connection
         finally:
@@ -101,7 +110,7 @@ class Pool(ABC):
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:
         """A connection whose statements all see one moment."""
-        async with self.reading() as connection:
+        async with self.reading(patiently=True) as connection:
             await connection.begin(self._snapshot)
             yield connection
 

@@ -1,11 +1,12 @@
 """PostgreSQL's driver: its connections and their pool. Loaded by whoever speaks PostgreSQL, and nobody else."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 import asyncpg
+import structlog
 from sqlalchemy import URL
 
 from adapters.db.bell import PostgresBell
@@ -16,49 +17,72 @@ from adapters.db.statements import Row, Statement, Values, dialect_of
 
 _NOTHING: Final[Values] = {}
 _CLOSE_SECONDS: Final = 5.0
+_log = structlog.stdlib.get_logger("paywall.database")
 
 
 class PostgresConnection(Connection):
-    """On `asyncpg`, which prepares each text once for each of its connections."""
+    """On `asyncpg`, which prepares each text once for each of its connections.
+
+    A statement that takes longer than its patience is a `TimeoutError`, and the connection is cut off: nobody knows
+    what has become of it. TCP itself would wait a quarter of an hour for a server that has vanished.
+
+    Attributes:
+        is_silent: that has happened.
+    """
 
     dialect = "postgresql"
+    is_silent = False
 
     async def all(self, statement: Statement, values: Values = _NOTHING) -> list[Row]:
         """All rows."""
         written = statement.on("postgresql")
-        return [written.row(raw) for raw in await self.raw.fetch(written.sql, *written.arguments(values))]
+        found = await self._answer(self.raw.fetch(written.sql, *written.arguments(values), timeout=self.patience))
+        return [written.row(raw) for raw in found]
 
     async def first(self, statement: Statement, values: Values = _NOTHING) -> Row | None:
         """The first row."""
         written = statement.on("postgresql")
-        raw = await self.raw.fetchrow(written.sql, *written.arguments(values))
+        raw = await self._answer(self.raw.fetchrow(written.sql, *written.arguments(values), timeout=self.patience))
         return None if raw is None else written.row(raw)
 
     async def change(self, statement: Statement, values: Values = _NOTHING) -> int:
         """How many rows it touched: the last word of what the server says of it."""
         written = statement.on("postgresql")
-        tag: str = await self.raw.execute(written.sql, *written.arguments(values))
+        tag: str = await self._answer(self.raw.execute(written.sql, *written.arguments(values), timeout=self.patience))
         return int(tag.rsplit(" ", 1)[-1])
 
     async def each(self, statement: Statement, many: Sequence[Values]) -> list[Row]:
         """All in one trip."""
         written = statement.on("postgresql")
         if written.takes_rows:
-            return [written.row(raw) for raw in await self.raw.fetch(written.sql, *written.all_of(many))]
+            found = await self._answer(self.raw.fetch(written.sql, *written.all_of(many), timeout=self.patience))
+            return [written.row(raw) for raw in found]
         arguments = [written.arguments(values) for values in many]
         if not written.gives_rows:
-            await self.raw.executemany(written.sql, arguments)
+            await self._answer(self.raw.executemany(written.sql, arguments, timeout=self.patience))
             return []
-        return [written.row(raw) for raw in await self.raw.fetchmany(written.sql, arguments)]
+        found = await self._answer(self.raw.fetchmany(written.sql, arguments, timeout=self.patience))
+        return [written.row(raw) for raw in found]
 
     async def in_one_trip(self, several: OneTrip, *given: Given) -> list[list[Row]]:
         """As one statement."""
         written = several.on_postgresql()
-        return written.rows(await self.raw.fetch(written.sql, *written.arguments(given)))
+        return written.rows(
+            await self._answer(self.raw.fetch(written.sql, *written.arguments(given), timeout=self.patience))
+        )
 
     async def run(self, sql: str) -> None:
         """A text."""
-        await self.raw.execute(sql)
+        await self._answer(self.raw.execute(sql, timeout=self.patience))
+
+    async def _answer(self, asked: Awaitable[Any]) -> Any:
+        try:
+            return await asked
+        except TimeoutError:
+            self.is_silent = True
+            self.raw.terminate()
+            _log.warning("database.silent", seconds=self.patience)
+            raise TimeoutError(f"the database has not answered for {self.patience} s") from None
 
 
 class PostgresPool(Pool):
@@ -97,12 +121,16 @@ class PostgresPool(Pool):
         """Back into the pool, rolled back."""
         try:
             if not connection.is_clean:
+                connection.patience = _CLOSE_SECONDS
                 await connection.rollback()
         except database_errors():
             with suppress(asyncpg.InterfaceError):  # asyncpg has let go already of one that the server closed
                 connection.raw.terminate()
         finally:
-            await self._pool.release(connection.raw)
+            await self._pool.release(connection.raw, timeout=_CLOSE_SECONDS)
+        if isinstance(connection, PostgresConnection) and connection.is_silent:
+            # Where one has been swallowed, the others have, too: they are opened anew instead of being waited for.
+            await self._pool.expire_connections()
 
     async def give_back(self, connection: Connection) -> None:
         """Give it back, even when the caller is being cancelled."""
