@@ -19,6 +19,7 @@ from adapters.db.statements import Statement
 COMMIT: Final = "COMMIT"
 _BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
 _BEGIN: Final = "BEGIN"  # PostgreSQL's, which sees and holds nothing yet
+_WORD: Final = "NOTIFY "  # the bell's, said by a task of its own, or together with another act's
 
 Pause: TypeAlias = Callable[["Actor"], bool]
 
@@ -125,7 +126,7 @@ _MADE_OF_OTHERS: Final = {(SqliteConnection, "first"), (SqliteConnection, "in_on
 def _stopping(execute: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     async def stop(connection: Connection, what: Statement | OneTrip | str, *rest: Any) -> Any:
         actor, text = _acting.get(), _text(connection, what)
-        if actor is None or text == _BEGIN or _is_done_one_by_one(connection, what, rest):
+        if actor is None or text == _BEGIN or text.startswith(_WORD) or _is_done_one_by_one(connection, what, rest):
             return await execute(connection, what, *rest)
         await actor.reach(text, in_transaction=not connection.is_clean)
         if text == COMMIT:
