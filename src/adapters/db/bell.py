@@ -83,10 +83,9 @@ class PostgresBell(Bell):
                 await connection.add_listener(_CHANNEL, self._heard)
             self._ring_here()  # what was written while nobody listened
             while not (stop.is_set() or lost.is_set()):
-                await connection.execute(
-                    "", timeout=_CONNECT_SECONDS
-                )  # a connection that is dead is as still as one on
-                await _either(stop, lost, seconds=_CHECK_SECONDS)  # which there is nothing to hear
+                await _either(stop, lost, seconds=_CHECK_SECONDS)
+                if not (stop.is_set() or lost.is_set()):  # one that is dead is as still as one on which nothing happens
+                    await connection.execute("SELECT 1", timeout=_CONNECT_SECONDS)
         finally:
             await connection.close(timeout=_CLOSE_SECONDS)
         if lost.is_set():

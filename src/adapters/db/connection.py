@@ -37,6 +37,7 @@ class Connection(ABC):
         dialect: `sqlite` or `postgresql`.
         raw: the driver's own.
         patience: so many seconds a statement may take on a server. A file is always there.
+        is_silent: a statement took longer than that; nobody knows what has become of it.
         is_clean: no transaction is open, and none may be: whoever was cancelled in the middle cannot know.
     """
 
@@ -45,6 +46,7 @@ class Connection(ABC):
     def __init__(self, raw: Any) -> None:
         self.raw = raw
         self.patience = STATEMENT_SECONDS
+        self.is_silent = False
         self.is_clean = True
 
     @abstractmethod

@@ -25,13 +25,9 @@ class PostgresConnection(Connection):
 
     A statement that takes longer than its patience is a `TimeoutError`, and the connection is cut off: nobody knows
     what has become of it. TCP itself would wait a quarter of an hour for a server that has vanished.
-
-    Attributes:
-        is_silent: that has happened.
     """
 
     dialect = "postgresql"
-    is_silent = False
 
     async def all(self, statement: Statement, values: Values = _NOTHING) -> list[Row]:
         """All rows."""
@@ -80,7 +76,7 @@ class PostgresConnection(Connection):
             return await asked
         except TimeoutError:
             self.is_silent = True
-            self.raw.terminate()
+            _cut_off(self.raw)
             _log.warning("database.silent", seconds=self.patience)
             raise TimeoutError(f"the database has not answered for {self.patience} s") from None
 
@@ -124,11 +120,10 @@ class PostgresPool(Pool):
                 connection.patience = _CLOSE_SECONDS
                 await connection.rollback()
         except database_errors():
-            with suppress(asyncpg.InterfaceError):  # asyncpg has let go already of one that the server closed
-                connection.raw.terminate()
+            _cut_off(connection.raw)
         finally:
             await self._pool.release(connection.raw, timeout=_CLOSE_SECONDS)
-        if isinstance(connection, PostgresConnection) and connection.is_silent:
+        if connection.is_silent:
             # Where one has been swallowed, the others have, too: they are opened anew instead of being waited for.
             await self._pool.expire_connections()
 
@@ -161,6 +156,12 @@ class PostgresPool(Pool):
                 self._pool = await asyncpg.create_pool(
                     min_size=0, max_size=self._size, reset=_keep, init=self._init, **self.arguments
                 )
+
+
+def _cut_off(raw: Any) -> None:
+    """Close a connection without another word."""
+    with suppress(asyncpg.InterfaceError):  # asyncpg has let go already of one that the server closed
+        raw.terminate()
 
 
 async def _plan_once(connection: asyncpg.Connection) -> None:

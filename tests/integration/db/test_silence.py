@@ -166,8 +166,10 @@ async def test_bell_is_heard_again(
     try:
         async with asyncio.timeout(10):
             await awake.wait()
-            network.swallow()
             awake.clear()
+            await asyncio.sleep(0.3)  # it is asked some times, and answers
+            assert not awake.is_set()
+            network.swallow()
             await awake.wait()  # it listens again
             awake.clear()
             order = await add(database, place())

@@ -90,7 +90,7 @@ class _AskedPool(Pool):
         """Nothing to do."""
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Connection]:
+    async def reading(self, *, patiently: bool = False) -> AsyncIterator[Connection]:
         """The one."""
         yield self.connection
 

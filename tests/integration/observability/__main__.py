@@ -264,7 +264,7 @@ def main() -> None:
 
 async def _run(directory: Path, picture: Path) -> None:
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(postgresql_server(directory))
+        database = await stack.enter_async_context(postgresql_server(directory, {}))
         connection = await asyncpg.connect(host=str(database.directory), user="postgres", database="postgres")
         await connection.execute("CREATE DATABASE paywall")
         await connection.close()
