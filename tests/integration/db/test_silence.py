@@ -16,8 +16,9 @@ from adapters.db import bell
 from adapters.db.database import Database
 from adapters.db.pool import Pool
 from adapters.db.statements import Statement
-from paywall_core.effects import ReportSale
-from paywall_core.testing.contract.samples import NOW, add, place
+from paywall_core.testing.contract.samples import add, place
+
+from .test_bell import listening, owe
 
 pytestmark = pytest.mark.parametrize("engine_name", ["postgresql"])
 
@@ -160,25 +161,11 @@ async def test_bell_is_heard_again(
     """A connection on which nothing happens says nothing for hours: it is asked whether it is still there."""
     for name, seconds in (("_CHECK_SECONDS", 0.05), ("_CONNECT_SECONDS", SECONDS), ("_PAUSE_SECONDS", 0.05)):
         monkeypatch.setattr(bell, name, seconds)
-    awake, stop = asyncio.Event(), asyncio.Event()
-    listener = Database(network.url(database_url), on_enqueued=awake.set)
-    task = asyncio.create_task(listener.listen(stop))
-    try:
-        async with asyncio.timeout(10):
-            await awake.wait()
-            awake.clear()
-            await asyncio.sleep(0.3)  # it is asked some times, and answers
-            assert not awake.is_set()
-            network.swallow()
-            await awake.wait()  # it listens again
-            awake.clear()
-            order = await add(database, place())
-            async with database.unit_of_work() as uow:
-                await uow.outbox.enqueue([ReportSale(order_id=order.id)], now=NOW)
-                await uow.commit()
-            await awake.wait()
-    finally:
-        stop.set()
-        async with asyncio.timeout(10):
-            await task
-        await listener.close()
+    async with listening(network.url(database_url)) as awake, asyncio.timeout(10):
+        await asyncio.sleep(0.3)  # it is asked some times, and answers
+        assert not awake.is_set()
+        network.swallow()
+        await awake.wait()  # it listens again
+        awake.clear()
+        await owe(database)
+        await awake.wait()
