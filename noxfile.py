@@ -51,7 +51,7 @@ nox.options.sessions = [
 ]
 
 ROOT = Path(__file__).parent
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = Path("/usr/bin/chromium-headless-shell")  # the browser without its own windows, which nobody looks at
 WRK = Path("/usr/bin/wrk")
 PGBOUNCER = Path("/usr/sbin/pgbouncer")
 PROMETHEUS = Path("/usr/bin/prometheus")
@@ -155,7 +155,7 @@ def core_coverage(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["environment"])
 def pages(session: nox.Session) -> None:
     """What a customer sees, in a real browser."""
-    _need_debian(session, "chromium", CHROMIUM)
+    _need_debian(session, CHROMIUM.name, CHROMIUM)
     _run(session, "pytest", *SIDE_BY_SIDE, "tests/pages", *session.posargs)
 
 
@@ -261,7 +261,7 @@ def messages(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["environment"])
 def screenshots(session: nox.Session) -> None:
     """Take the pictures of the docs anew, by the page tests. Not part of the checks."""
-    _need_debian(session, "chromium", CHROMIUM)
+    _need_debian(session, CHROMIUM.name, CHROMIUM)
     pictures = ROOT / "docs" / "images"
     pictures.mkdir(exist_ok=True)
     session.env["PAYWALL_SCREENSHOTS"] = str(pictures)

@@ -351,9 +351,13 @@ async def postgresql_server(directory: Path, settings: Mapping[str, str]) -> Asy
         shutil.rmtree(home, ignore_errors=True)
 
 
+AS_ADVISED: Final = "TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
+"""How a database is to be made (docs/production.md)."""
+
+
 async def new_postgresql(server: PostgresqlServer, name: str) -> Postgresql:
     """A new database on the server, with our schema."""
-    await Postgresql(server, "postgres").execute(f"CREATE DATABASE {name}")
+    await Postgresql(server, "postgres").execute(f"CREATE DATABASE {name} {AS_ADVISED}")
     database = Postgresql(server, name)
     await migrate(database.url)
     return database

@@ -6,13 +6,18 @@ What is imported stays until the end, and there is much of it: it is kept out of
 it is being imported nothing is garbage, and looking for it anyhow takes a third of the time.
 """
 
+import asyncio
 import gc
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
 
+import httpx._transports.default
 import pytest
 import structlog
+import uvloop
 from hypothesis import settings
 
 import adapters.bot  # noqa: F401  - it makes aiogram load lightly, in whichever test that is, and loads nothing
@@ -24,6 +29,10 @@ settings.load_profile("untimed")
 if (in_memory := fast_directory()) is not None:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", in_memory)  # `tmp_path` is made below it
 
+# Each of httpx's clients reads all certificates for itself, 30 ms long, and most here talk to this machine without any.
+_transports: Any = httpx._transports.default
+_transports.create_ssl_context = cache(_transports.create_ssl_context)
+
 # As structlog does it by itself, but for tracebacks: to draw one in a box takes half a second.
 structlog.configure(
     processors=[
@@ -33,6 +42,11 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Tests run on the loop that the service runs on, which closes and sends in other moments than Python's own."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 def pytest_collection() -> None:

@@ -30,12 +30,12 @@ NewPhone = Callable[..., Awaitable[Phone]]
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium, without its own windows: each page would have one, and nobody sees it."""
     arguments = ["--no-sandbox", "--disable-background-networking"]
     if _SCALE != 1:  # a mail's frame is a process of its own, which does not hear of the scale
         arguments.append("--disable-features=IsolateSandboxedIframes")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium-headless-shell", args=arguments)
         yield browser
         await browser.close()
 

@@ -1,4 +1,4 @@
-"""Is the database what the settings promise: there, ours to write, durable, of our schema, and of our time?
+"""Is the database what the settings promise: there, ours to write, durable, of our schema, of our time and alphabet?
 
 Opened as the product opens it; nothing is changed in it, and a SQLite file that is not there is not made.
 """
@@ -31,13 +31,15 @@ _OLDEST_POSTGRESQL: Final = (
     15  # still mended; 14 ended in November 2026: https://www.postgresql.org/support/versioning/
 )
 _SQLITE_PRIMARY_CODE: Final = 0xFF
+_BY_BYTES: Final = frozenset(("C", "POSIX", "C.UTF-8", "C.UTF8", "C.utf8", "PG_UNICODE_FAST"))
 _MONTHS_LEFT: Final = timedelta(days=45)
 _CLOCKS_DIFFER: Final = timedelta(seconds=5)
 _CLOCK_IS_WRONG: Final = timedelta(minutes=5)  # from here on Stripe's signatures are refused
 
-_URL, _DURABILITY, _WRITING, _SCHEMA, _TIME, _EVENTS = (
+_URL, _DURABILITY, _TEXTS, _WRITING, _SCHEMA, _TIME, _EVENTS = (
     "DATABASE_URL",
     "database durability",
+    "database texts",
     "database writing",
     "database schema",
     "database clock",
@@ -53,6 +55,15 @@ _SERVER: Final = text("""
            current_setting('synchronous_commit') AS synchronous_commit,
            current_setting('transaction_isolation') AS isolation,
            clock_timestamp() AS now
+""")
+_OLDEST_THAT_KNOWS_ITS_ORDER: Final = 15
+_ORDER: Final = text("""
+    SELECT pg_encoding_to_char(encoding) AS encoding,
+           -- Where the system's own library does not order them, by its name in PostgreSQL 17 or in those before.
+           coalesce(to_jsonb(database) ->> 'datlocale', to_jsonb(database) ->> 'daticulocale', datcollate) AS collation,
+           datcollversion AS made_by,
+           pg_database_collation_actual_version(oid) AS ordered_by
+    FROM pg_database AS database WHERE datname = current_database()
 """)
 _FORBIDDEN: Final = text("""
     SELECT name, privilege
@@ -123,6 +134,9 @@ class DatabaseCheckup(Checkup):
             names = {"names": sorted(metadata.tables)}
             forbidden = (await connection.execute(_FORBIDDEN, names)).all()
             findings += [postgresql_version(server.major, server.version), _postgresql_durability(server)]
+            if server.major >= _OLDEST_THAT_KNOWS_ITS_ORDER:
+                order = (await connection.execute(_ORDER)).one()
+                findings.append(texts_finding(*order))
             findings.append(_rights(read_only=server.read_only, forbidden=forbidden))
             findings.append(clock_finding(server.now - midway))
             months_end = (await connection.execute(text(MONTHS_END))).scalar_one()
@@ -160,6 +174,33 @@ def clock_finding(ahead: timedelta) -> Finding:
         "machine's clock, and Stripe's webhooks are refused from 300 s on; let both be set by NTP"
     )
     return _finding(_TIME, Verdict.FAILED if apart >= _CLOCK_IS_WRONG else Verdict.WARNING, detail)
+
+
+def texts_finding(encoding: str, collation: str, made_by: str | None, ordered_by: str | None) -> Finding:
+    """What it means how PostgreSQL keeps and orders texts, our keys among them. Pure.
+
+    Args:
+        encoding: the database's.
+        collation: the order of its texts.
+        made_by: the version of the library that ordered its indexes; None: such an order has no versions.
+        ordered_by: the version of the library that is there now.
+    """
+    if encoding != "UTF8":
+        detail = (
+            f"the encoding is {encoding}, not UTF8: what is told in letters that it lacks cannot be recorded, a "
+            "payment neither; move to a database with ENCODING 'UTF8'"
+        )
+        return _finding(_TEXTS, Verdict.FAILED, detail)
+    if made_by is not None and ordered_by is not None and made_by != ordered_by:
+        detail = (
+            f"its indexes were ordered by version {made_by} of {collation}, and now there is {ordered_by}: they may "
+            "miss what they hold; REINDEX DATABASE, then ALTER DATABASE … REFRESH COLLATION VERSION"
+        )
+        return _finding(_TEXTS, Verdict.FAILED, detail)
+    if collation not in _BY_BYTES:
+        detail = f"UTF8, ordered by {collation}; C is quicker, and no update of the system breaks its indexes"
+        return _finding(_TEXTS, Verdict.OK, detail)
+    return _finding(_TEXTS, Verdict.OK, f"UTF8, ordered by {collation}")
 
 
 def months_finding(left: timedelta, end: datetime) -> Finding:

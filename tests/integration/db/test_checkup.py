@@ -6,19 +6,28 @@ import os
 import socket
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from adapters.db.checkup import DatabaseCheckup, clock_finding, postgresql_version, sqlite_durability
+from adapters.db.checkup import (
+    DatabaseCheckup,
+    clock_finding,
+    postgresql_version,
+    sqlite_durability,
+    texts_finding,
+)
 from adapters.db.migrate import migrate
 from adapters.db.schema_version import head_revision
 from paywall_core.ports.checkup import Finding, Verdict
 from paywall_core.ports.clock import Clock
 from paywall_core.testing import FakeClock
 from tests.integration.conftest import postgresql_database
+from tests.integration.conftest import postgresql_url as of_database
 from tests.integration.tracking.far_side import FarSide
 
 OK, WARNING, FAILED = Verdict.OK, Verdict.WARNING, Verdict.FAILED
@@ -70,10 +79,20 @@ async def administer(directory: Path, *statements: str) -> None:
         await admin.close()
 
 
+@asynccontextmanager
+async def made_database(directory: Path, made: str) -> AsyncIterator[str]:
+    """An empty database that was made so."""
+    name = f"test_{uuid4().hex}"
+    await administer(directory, f'CREATE DATABASE "{name}" TEMPLATE template0 {made}')
+    yield of_database(directory, name)
+    await administer(directory, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 async def test_database_with_our_schema_is_well(database_url: str, engine_name: str) -> None:
     """On both; PostgreSQL's clock is compared too."""
     found = await examined(database_url)
-    assert verdicts(found) == dict.fromkeys(SUBJECTS | ({"database clock"} if engine_name != "sqlite" else set()), OK)
+    of_a_server = set() if engine_name == "sqlite" else {"database clock", "database texts"}
+    assert verdicts(found) == dict.fromkeys(SUBJECTS | of_a_server, OK)
     assert found["database schema"].detail == f"current ({head_revision()})"
     assert found["DATABASE_URL"].detail.startswith("SQLite 3." if engine_name == "sqlite" else "PostgreSQL ")
 
@@ -217,6 +236,49 @@ async def test_settings_of_the_server_are_looked_at(
     found = await examined(postgresql_url)
     assert {key: value for key, value in verdicts(found).items() if value is not OK} == expected
     assert words in found[next(iter(expected))].detail
+
+
+@pytest.mark.parametrize(
+    ("made", "verdict", "words"),
+    [
+        ("ENCODING 'UTF8' LOCALE 'C'", OK, "UTF8, ordered by C"),
+        ("ENCODING 'LATIN1' LOCALE 'C'", FAILED, "the encoding is LATIN1, not UTF8"),
+        ("ENCODING 'SQL_ASCII' LOCALE 'C'", FAILED, "the encoding is SQL_ASCII, not UTF8"),
+        ("ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'", OK, "UTF8, ordered by C.UTF-8"),
+    ],
+)
+async def test_alphabet_and_its_order_are_looked_at(
+    postgresql_directory: Path, made: str, verdict: Verdict, words: str
+) -> None:
+    """Of the database as it was made, whatever its server's own are."""
+    async with made_database(postgresql_directory, made) as url:
+        found = (await examined(url))["database texts"]
+        assert (found.verdict, found.detail[: len(words)]) == (verdict, words)
+
+
+async def test_order_that_has_changed_under_the_indexes_is_found(postgresql_directory: Path) -> None:
+    """As after an update of the server's system: an index that was ordered by the old one may miss what it holds."""
+    by_version = "ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'"
+    async with made_database(postgresql_directory, by_version) as url:
+        name = url.partition("@/")[2].partition("?")[0]
+        older = f"UPDATE pg_database SET datcollversion = '0' WHERE datname = '{name}'"  # noqa: S608  - our own name
+        await administer(postgresql_directory, older)
+        found = (await examined(url))["database texts"]
+        assert found.verdict is FAILED
+        assert "ordered by version 0 of C.UTF-8, and now there is 1" in found.detail
+        await administer(postgresql_directory, f'ALTER DATABASE "{name}" REFRESH COLLATION VERSION')
+        assert (await examined(url))["database texts"].verdict is OK
+
+
+@pytest.mark.parametrize(
+    ("made_by", "ordered_by", "verdict"),
+    [("2.36", "2.36", OK), ("2.36", "2.41", FAILED), (None, "2.41", OK), ("2.36", None, OK), (None, None, OK)],
+)
+def test_versions_of_an_order_are_compared(made_by: str | None, ordered_by: str | None, verdict: Verdict) -> None:
+    """Where both are known; an order that is not by bytes is said to have a better one."""
+    found = texts_finding("UTF8", "en_US.utf8", made_by, ordered_by)
+    assert found.verdict is verdict
+    assert ("C is quicker" in found.detail) == (verdict is OK)
 
 
 async def test_clock_that_differs_is_found(postgresql_url: str) -> None:

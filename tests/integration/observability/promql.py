@@ -105,8 +105,8 @@ def _increase(arguments: Sequence[Expression], scrapes: Scrapes, at: float) -> V
     if not isinstance(argument, Selector) or argument.seconds is None:
         raise NotKnown("rate and increase want a selector over a window")
     found: Vector = {}
-    for labels, points in scrapes.window(argument.name, at, argument.seconds).items():
-        if argument.takes(labels) and len(points) > 1:
+    for labels, points in scrapes.window(argument.name, at, argument.seconds, argument.takes).items():
+        if len(points) > 1:
             found[_nameless(labels)] = _risen(points, at, argument.seconds)
     return found
 

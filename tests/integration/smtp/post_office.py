@@ -145,8 +145,8 @@ class _Conversation(SMTP):
 
     def hang_up(self) -> None:
         """End it."""
-        if isinstance(self.transport, asyncio.WriteTransport):
-            self.transport.abort()
+        transport: Any = self.transport  # uvloop's can be aborted, but is no `WriteTransport` by name
+        transport.abort()
 
 
 async def until(is_true: Callable[[], bool]) -> None:

@@ -10,7 +10,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -111,8 +111,8 @@ class _Closed(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet and close."""
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.write(_CLOSED)
+        # Cast, not asked: uvloop's transports write, but are no `WriteTransport` by name.
+        cast("asyncio.WriteTransport", transport).write(_CLOSED)
         transport.close()
 
 
