@@ -103,6 +103,13 @@ def test_every_service_is_shut_in(whole: Any) -> None:
     assert allowed["proxy"] == ["NET_BIND_SERVICE"]
 
 
+def test_database_is_made_as_the_docs_advise(whole: Any) -> None:
+    """Both options: by the locale alone the server's encoding would be SQL_ASCII."""
+    made_by = whole["services"]["postgres"]["environment"]["POSTGRES_INITDB_ARGS"]
+    assert made_by.split() == ["--encoding=UTF8", "--locale=C"]
+    assert f"--template=template0 {made_by} " in (DEPLOY.parent / "docs" / "production.md").read_text(encoding="utf-8")
+
+
 def test_every_name_in_the_env_file_is_a_setting() -> None:
     """A misspelt one would be ignored without a word; those in comments too."""
     text = (DEPLOY / "paywall.env.example").read_text(encoding="utf-8")
