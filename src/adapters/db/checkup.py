@@ -185,6 +185,12 @@ def texts_finding(encoding: str, collation: str, made_by: str | None, ordered_by
         made_by: the version of the library that ordered its indexes; None: such an order has no versions.
         ordered_by: the version of the library that is there now.
     """
+    if encoding == "SQL_ASCII":
+        detail = (
+            "the encoding is SQL_ASCII: texts are kept unread, and a column's length counts their bytes, not their "
+            "letters; better a database with ENCODING 'UTF8'"
+        )
+        return _finding(_TEXTS, Verdict.WARNING, detail)
     if encoding != "UTF8":
         detail = (
             f"the encoding is {encoding}, not UTF8: what is told in letters that it lacks cannot be recorded, a "
