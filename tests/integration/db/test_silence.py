@@ -94,8 +94,8 @@ async def network(database_url: str) -> AsyncIterator[Network]:
 async def far(database_url: str, network: Network, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
     """The database at the other end of it, for those with little patience."""
     monkeypatch.setattr(Pool, "read_seconds", SECONDS)
-    monkeypatch.setattr("adapters.db.connection.STATEMENT_SECONDS", SECONDS)
-    monkeypatch.setattr("adapters.db.postgresql._CLOSE_SECONDS", SECONDS)
+    monkeypatch.setattr(Pool, "write_seconds", SECONDS)
+    monkeypatch.setattr("adapters.db.pool.CLOSE_SECONDS", SECONDS)
     database = Database(network.url(database_url))
     yield database
     await database.close()
