@@ -124,6 +124,7 @@ class PostgresPool(Pool):
         self._open_ones = set[Connection]()
         self._none_before = -inf
         self._ending = set[asyncio.Task[None]]()
+        self._looking: asyncio.TimerHandle | None = None
 
     def bell(self, ring_here: Callable[[], None]) -> PostgresBell:
         """By NOTIFY."""
@@ -140,6 +141,8 @@ class PostgresPool(Pool):
     async def close(self) -> None:
         """Close all; what is not given back in time is cut off."""
         self._is_closed = True
+        if self._looking is not None:
+            self._looking.cancel()
         while self._idle:
             self._end_soon(self._idle.pop())
         back = 0
@@ -167,10 +170,18 @@ class PostgresPool(Pool):
         return True
 
     def _keep(self, connection: Connection) -> None:
-        connection.used_at = now = monotonic()
+        connection.used_at = monotonic()
         super()._keep(connection)
-        if self._idle and now > self._idle[0].used_at + self.idle_seconds:
+        if self._looking is None and self._idle:
+            self._looking = asyncio.get_running_loop().call_later(self.idle_seconds, self._look)
+
+    def _look(self) -> None:
+        """End those that nobody uses any more; they are at the left end."""
+        self._looking = None
+        while self._idle and monotonic() > self._idle[0].used_at + self.idle_seconds:
             self._end_soon(self._idle.popleft())
+        if self._idle:
+            self._looking = asyncio.get_running_loop().call_later(self.idle_seconds, self._look)
 
     async def _open(self) -> Connection:
         async with asyncio.timeout(self.wait_seconds):
