@@ -1,4 +1,7 @@
-"""The hot paths' reads, on a covering index each; who asks at the same moment shares a statement."""
+"""The hot paths' reads; who asks at the same moment shares a statement.
+
+The gate is answered from its indexes alone; a checkout session by its index and the order's row (docs/adr/0015).
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
