@@ -7,12 +7,11 @@ statement that has begun: it may have looked already, and who asks after a commi
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 _K = TypeVar("_K", bound=Hashable)
 _V = TypeVar("_V")
 
-_LANES: Final = 2
 _MOST: Final = 200
 
 
@@ -26,14 +25,14 @@ class Coalescer(Generic[_K, _V]):
     """
 
     def __init__(
-        self, ask: Callable[[Sequence[_K]], Awaitable[Mapping[_K, _V]]], *, lanes: int = _LANES, most: int = _MOST
+        self, ask: Callable[[Sequence[_K]], Awaitable[Mapping[_K, _V]]], *, lanes: int, most: int = _MOST
     ) -> None:
         self._ask = ask
         self._free = lanes
         self._most = most
-        self._is_called = False
-        self._waiting: dict[_K, list[asyncio.Future[_V | None]]] = {}
-        self._groups: set[asyncio.Task[None]] = set()
+        self._is_beginning = False
+        self._waiting: _Group[_K, _V] = {}
+        self._busy: set[asyncio.Task[None]] = set()
 
     async def __call__(self, question: _K) -> _V | None:
         """The answer, or None. Whatever goes wrong with the statement, all who asked in it are told."""
@@ -46,22 +45,39 @@ class Coalescer(Generic[_K, _V]):
             self._waiting[question] = [answer]
         else:
             waiting.append(answer)
-        if self._free and not self._is_called:
-            self._is_called = True
-            loop.call_soon(self._begin)
+        if self._free and not self._is_beginning:
+            self._begin()
         return await answer
 
     def _begin(self) -> None:
-        """Whoever has gathered goes, in as many lanes as are free."""
-        self._is_called = False
-        while self._free and self._waiting:
-            questions = list(self._waiting)[: self._most]
-            task = asyncio.create_task(self._answer({question: self._waiting.pop(question) for question in questions}))
-            self._free -= 1
-            self._groups.add(task)
-            task.add_done_callback(self._groups.discard)
+        """Whoever has gathered by the next turn goes."""
+        self._is_beginning = True
+        self._free -= 1
+        task = asyncio.create_task(self._answer_all())
+        self._busy.add(task)
+        task.add_done_callback(self._busy.discard)
 
-    async def _answer(self, group: Mapping[_K, Sequence[asyncio.Future[_V | None]]]) -> None:
+    async def _answer_all(self) -> None:
+        """One lane, as long as somebody waits."""
+        self._is_beginning = False
+        try:
+            while group := self._gather():
+                await self._answer(group)
+        finally:
+            self._free += 1
+            if self._waiting and not self._is_beginning:  # the loop is being closed, and somebody asks after all
+                self._begin()
+
+    def _gather(self) -> "_Group[_K, _V]":
+        if len(self._waiting) <= self._most:
+            group, self._waiting = self._waiting, {}
+            return group
+        group = {question: self._waiting.pop(question) for question in list(self._waiting)[: self._most]}
+        if self._free and not self._is_beginning:
+            self._begin()
+        return group
+
+    async def _answer(self, group: "_Group[_K, _V]") -> None:
         answers = [(question, answer) for question, those in group.items() for answer in those]
         try:
             found = await self._ask(list(group))
@@ -76,5 +92,6 @@ class Coalescer(Generic[_K, _V]):
         finally:
             for _, answer in answers:
                 answer.cancel()  # of those that have their answer nothing becomes of this: the process ends
-            self._free += 1
-            self._begin()
+
+
+_Group: TypeAlias = dict[_K, list[asyncio.Future[_V | None]]]

@@ -4,6 +4,7 @@ import sqlite3
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import Any, ClassVar, Final
 
 import aiosqlite
@@ -12,9 +13,6 @@ from adapters.db.one_trip import Given, OneTrip
 from adapters.db.statements import Row, Statement, Values
 
 _NOTHING: Final[Mapping[str, object]] = {}
-
-STATEMENT_SECONDS: Final = 60.0
-"""What a statement of a transaction may take, locks that it waits for included. After so long nobody will answer it."""
 
 
 def database_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
@@ -36,18 +34,20 @@ class Connection(ABC):
     Attributes:
         dialect: `sqlite` or `postgresql`.
         raw: the driver's own.
-        patience: so many seconds a statement may take on a server. A file is always there.
+        patience: so many seconds a statement may take on a server; None: for ever. A file is always there.
         is_silent: a statement took longer than that; nobody knows what has become of it.
         is_clean: no transaction is open, and none may be: whoever was cancelled in the middle cannot know.
+        opened_at, used_at: when it was opened and when it last came back, by `time.monotonic`.
     """
 
     dialect: ClassVar[str]
 
     def __init__(self, raw: Any) -> None:
         self.raw = raw
-        self.patience = STATEMENT_SECONDS
+        self.patience: float | None = None
         self.is_silent = False
         self.is_clean = True
+        self.opened_at = self.used_at = monotonic()
 
     @abstractmethod
     async def all(self, statement: Statement, values: Values = _NOTHING) -> list[Row]:

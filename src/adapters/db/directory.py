@@ -1,10 +1,28 @@
-"""The hot paths' reads, on a covering index each; who asks at the same moment shares a statement."""
+"""The hot paths' reads; who asks at the same moment shares a statement.
 
-from collections.abc import Callable, Mapping, Sequence
+The gate is answered from its indexes alone; a checkout session by its index and the order's row (docs/adr/0015).
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, Select, bindparam, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    join,
+    literal_column,
+    or_,
+    outerjoin,
+    select,
+    true,
+    update,
+)
 
 from adapters.db.coalescing import Coalescer
 from adapters.db.pool import Pool
@@ -16,25 +34,34 @@ from paywall_core.ports.directory import AccessRecord, OrderDirectory, SessionRe
 _GATE: Final = ("id", "plan", "state", "access_until", "locale")
 
 
-def _best_of_each(key: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Callable[[str], Select[Any]]:
-    """For each of the `keys` the order that serves best, read from the index alone.
+def _gate(dialect: str) -> Select[Any]:
+    """For each of the `keys` the order that serves this user best: of what he redeemed, or else of what names his chat.
 
-    SQLite has no LATERAL, and reads the row of the order that its index names.
+    Each is found by an index, and read from that alone; SQLite has no LATERAL, and reads the row of the order that its
+    index names. What names the chat is looked for where nothing was redeemed, and nowhere else.
     """
+    keys = each_of(dialect, orders.c.telegram_user_id, "keys")
 
-    def write(dialect: str) -> Select[Any]:
-        keys = each_of(dialect, key, "keys")
-        asked = (key == keys.c.value, *conditions)
-        best = select(*(orders.c[name] for name in _GATE)).where(*asked).order_by(*SERVES_BEST).limit(1)
-        if dialect == "sqlite":
-            found: FromClause = orders.alias("found")
-            named = select(orders.c.id).where(*asked).order_by(*SERVES_BEST).limit(1)
-            is_best: ColumnElement[bool] = found.c.id == named.correlate(keys).scalar_subquery()
-        else:
-            found, is_best = best.lateral("found"), true()
-        return select(keys.c.value.label("asked"), *(found.c[name] for name in _GATE)).join_from(keys, found, is_best)
+    def best(names: Collection[str], *which: ColumnElement[bool]) -> Select[Any]:
+        return select(*(orders.c[name] for name in names)).where(*which).order_by(*SERVES_BEST).limit(1)
 
-    return write
+    redeemed = (orders.c.telegram_user_id == keys.c.value,)
+    # Not IS NULL: a planner that knows nothing of the table yet may take the index of those who redeemed for that.
+    is_nobody_s = func.coalesce(orders.c.telegram_user_id, literal_column("0")) == literal_column("0")
+    named = (orders.c.telegram_chat_id == cast(keys.c.value, Text), is_nobody_s)
+    if dialect == "sqlite":
+        found = orders.alias("found")
+        either = func.coalesce(*(best(["id"], *each).correlate(keys).scalar_subquery() for each in (redeemed, named)))
+        sources: FromClause = join(keys, found, found.c.id == either)
+        is_redeemed = found.c.telegram_user_id.is_not(None)
+        columns: Iterable[ColumnElement[Any]] = (found.c[name] for name in _GATE)
+    else:
+        first = best(_GATE, *redeemed).lateral("redeemed")
+        second = best(_GATE, first.c.id.is_(None), *named).lateral("named")
+        sources = outerjoin(outerjoin(keys, first, true()), second, true())
+        is_redeemed = first.c.id.is_not(None)
+        columns = (func.coalesce(first.c[name], second.c[name]).label(name) for name in _GATE)
+    return select(keys.c.value.label("asked"), is_redeemed.label("redeemed"), *columns).select_from(sources)
 
 
 def _sessions(dialect: str) -> Select[Any]:
@@ -51,8 +78,7 @@ def _sessions(dialect: str) -> Select[Any]:
     ).where(among(dialect, orders.c.checkout_session_id, "session_ids"))
 
 
-_REDEEMED: Final = Statement(_best_of_each(orders.c.telegram_user_id))
-_NAMED: Final = Statement(_best_of_each(orders.c.telegram_chat_id, orders.c.telegram_user_id.is_(None)))
+_ACCESS: Final = Statement(_gate)
 _SESSIONS: Final = Statement(_sessions)
 _CLAIM_READ: Final = Statement(
     update(orders)
@@ -73,8 +99,8 @@ class SqlOrderDirectory(OrderDirectory):
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._access = Coalescer(self._access_of_all)
-        self._session = Coalescer(self._all_sessions)
+        self._access = Coalescer(self._access_of_all, lanes=pool.readers)
+        self._session = Coalescer(self._all_sessions, lanes=pool.readers)
 
     async def access_of(self, telegram_user_id: int) -> AccessRecord | None:
         """The order that serves this user best."""
@@ -85,13 +111,9 @@ class SqlOrderDirectory(OrderDirectory):
         return await self._session(session_id)
 
     async def _access_of_all(self, user_ids: Sequence[int]) -> Mapping[int, AccessRecord]:
-        """What they redeemed; of those who redeemed nothing, what names their chat."""
         async with self._pool.reading() as connection:
-            redeemed = await connection.all(_REDEEMED, {"keys": user_ids})
-            found = {row.asked: _access_of_row(row, redeemed=True) for row in redeemed}
-            others = [str(user_id) for user_id in user_ids if user_id not in found]
-            named = await connection.all(_NAMED, {"keys": others}) if others else []
-        return found | {int(row.asked): _access_of_row(row, redeemed=False) for row in named}
+            found = await connection.all(_ACCESS, {"keys": user_ids})
+        return {row.asked: _access_of_row(row) for row in found if row.id is not None}
 
     async def _all_sessions(self, session_ids: Sequence[str]) -> Mapping[str, SessionRecord]:
         async with self._pool.reading() as connection:
@@ -110,14 +132,14 @@ class SqlOrderDirectory(OrderDirectory):
             return await connection.change(_CLAIM_READ, parameters) == 1
 
 
-def _access_of_row(row: Row, *, redeemed: bool) -> AccessRecord:
+def _access_of_row(row: Row) -> AccessRecord:
     return AccessRecord(
         order_id=row.id,
         plan=row.plan,
         state=State(row.state),
         access_until=row.access_until,
         locale=row.locale,
-        redeemed=redeemed,
+        redeemed=row.redeemed,
     )
 
 

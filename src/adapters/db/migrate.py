@@ -130,9 +130,10 @@ def _connecting() -> Iterator[None]:
 async def _alone(url: URL) -> AsyncIterator[None]:
     """Nobody else migrates meanwhile.
 
-    On a connection of its own: the steps have several transactions, and some statements may be in none. Its transaction
-    is idle, and sees to it that it holds no snapshot (a statement without values, by the simple protocol): an index
-    that is built beside writers would wait for that one for ever. Nor may a server that ends idle transactions end it.
+    On a connection of its own: the steps have several transactions, and some statements may be in none. An index that
+    is built beside writers waits for every snapshot that is older than it, so neither who has the lock nor who waits
+    for it may hold one: it asks now and then instead of waiting in a statement, and after each question says a word by
+    the simple protocol, with which the question's snapshot goes. Nor may a server that ends idle transactions end it.
     """
     _, arguments = dialect_of("postgresql").create_connect_args(url)
     arguments.pop("prepared_statement_cache_size", None)
@@ -141,7 +142,12 @@ async def _alone(url: URL) -> AsyncIterator[None]:
     try:
         async with guard.transaction():
             await guard.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            await guard.execute(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+            while True:
+                is_ours = await guard.fetchval(f"SELECT pg_try_advisory_xact_lock({_ADVISORY_LOCK})")
+                await guard.execute("SELECT")
+                if is_ours:
+                    break
+                await asyncio.sleep(_PAUSE_SECONDS)
             yield
     finally:
         await guard.close()

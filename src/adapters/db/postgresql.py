@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from math import inf
+from time import monotonic
+from typing import Any, ClassVar, Final
 
 import asyncpg
 import structlog
@@ -12,11 +14,17 @@ from sqlalchemy import URL
 from adapters.db.bell import PostgresBell
 from adapters.db.connection import Connection, database_errors
 from adapters.db.one_trip import Given, OneTrip
-from adapters.db.pool import DEFAULT_POOL_SIZE, Pool
+from adapters.db.pool import CLOSE_SECONDS, DEFAULT_POOL_SIZE, Pool
 from adapters.db.statements import Row, Statement, Values, dialect_of
 
 _NOTHING: Final[Values] = {}
-_CLOSE_SECONDS: Final = 5.0
+_PLAN_ONCE: Final = "SET plan_cache_mode = force_generic_plan"
+"""Each statement has one plan, for all values, which is what tests look at.
+
+Else the server weighs at each execution whether to plan it anew for these values, and where a list is short does so
+every time, for a plan that is the same.
+"""
+
 _log = structlog.stdlib.get_logger("paywall.database")
 
 
@@ -84,94 +92,129 @@ class PostgresConnection(Connection):
 class PostgresPool(Pool):
     """Connections to a server.
 
+    One that nobody has used for minutes is closed, for a firewall may have forgotten it; and so is one that is old, for
+    the server's process at its other end forgets nothing.
+
     Args:
         url: of the database; what its query says goes to the driver.
         size: how many, at most.
 
     Attributes:
         arguments: what the driver connects by.
+        idle_seconds: so long one is kept that nobody uses.
+        kept_seconds: so long one is kept at all.
     """
 
     writers = 2  # one works while the other waits for its commit
+    readers = 2  # one that is slow does not hold up all
+    idle_seconds: ClassVar[float] = 300.0
+    kept_seconds: ClassVar[float] = 1800.0
     _snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     _write = "BEGIN"
 
     def __init__(self, url: URL, *, size: int = DEFAULT_POOL_SIZE) -> None:
+        super().__init__(size=size)
         _, self.arguments = dialect_of("postgresql").create_connect_args(url)
         cache_size = self.arguments.pop("prepared_statement_cache_size", None)  # SQLAlchemy's name for it
         if cache_size is not None:
             self.arguments["statement_cache_size"] = int(cache_size)
         # Without prepared statements a pooler stands in between, whose connections are not ours to set.
-        self._init = None if self.arguments.get("statement_cache_size") == 0 else _plan_once
+        self._plans_once = self.arguments.get("statement_cache_size") != 0
         self._size = size
-        self._pool: Any = None
-        self._opening = asyncio.Lock()
-
-    async def acquire(self) -> Connection:
-        """One that is open, or a new one. One that the server has closed meanwhile is opened anew."""
-        if self._pool is None:
-            await self._open()
-        return PostgresConnection(await self._pool.acquire(timeout=self.wait_seconds))
-
-    async def release(self, connection: Connection) -> None:
-        """Back into the pool, rolled back."""
-        try:
-            if not connection.is_clean:
-                connection.patience = _CLOSE_SECONDS
-                await connection.rollback()
-        except database_errors():
-            _cut_off(connection.raw)
-        finally:
-            await self._pool.release(connection.raw, timeout=_CLOSE_SECONDS)
-        if connection.is_silent:
-            # Where one has been swallowed, the others have, too: they are opened anew instead of being waited for.
-            await self._pool.expire_connections()
-
-    async def give_back(self, connection: Connection) -> None:
-        """Give it back, even when the caller is being cancelled."""
-        if connection.is_clean:
-            await self.release(connection)  # which asyncpg shields
-        else:
-            await super().give_back(connection)
+        self._open_ones = set[Connection]()
+        self._none_before = -inf
+        self._ending = set[asyncio.Task[None]]()
+        self._looking: asyncio.TimerHandle | None = None
 
     def bell(self, ring_here: Callable[[], None]) -> PostgresBell:
         """By NOTIFY."""
         return PostgresBell(self, self.arguments, ring_here)
 
+    async def release(self, connection: Connection) -> None:
+        """Give it back, whatever is still open on it. Where one was swallowed, the others were, too."""
+        if connection.is_silent:
+            self._none_before = monotonic()
+            while self._idle:
+                self._let_go(self._idle.pop())
+        await super().release(connection)
+
     async def close(self) -> None:
         """Close all; what is not given back in time is cut off."""
-        if self._pool is None:
-            return
+        self._is_closed = True
+        if self._looking is not None:
+            self._looking.cancel()
+        while self._idle:
+            self._end_soon(self._idle.pop())
+        back = 0
         try:
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._pool.close()  # it waits for those in use, which come back by `release`
+            async with asyncio.timeout(CLOSE_SECONDS):
+                while back < self._size:
+                    await self._permits.acquire()
+                    back += 1
         except TimeoutError:
-            self._pool.terminate()
+            for connection in tuple(self._open_ones):
+                self._let_go(connection)
+        finally:
+            for _ in range(back):
+                self._permits.release()
+        await asyncio.gather(*self._ending)
 
-    async def _open(self) -> None:
-        async with self._opening:
-            if self._pool is None:
-                # Opened one by one as they are needed, and never reset by the driver: `release` has rolled them back,
-                # nothing here changes a session, and asyncpg's reset costs a trip for each use.
-                self._pool = await asyncpg.create_pool(
-                    min_size=0, max_size=self._size, reset=_keep, init=self._init, **self.arguments
-                )
+    def _is_fit(self, connection: Connection) -> bool:
+        now = monotonic()
+        if connection.raw.is_closed() or connection.opened_at <= self._none_before:
+            self._let_go(connection)
+            return False
+        if now > min(connection.used_at + self.idle_seconds, connection.opened_at + self.kept_seconds):
+            self._end_soon(connection)
+            return False
+        return True
+
+    def _keep(self, connection: Connection) -> None:
+        connection.used_at = monotonic()
+        super()._keep(connection)
+        if self._looking is None and self._idle:
+            self._looking = asyncio.get_running_loop().call_later(self.idle_seconds, self._look)
+
+    def _look(self) -> None:
+        """End those that nobody uses any more; they are at the left end."""
+        self._looking = None
+        while self._idle and monotonic() > self._idle[0].used_at + self.idle_seconds:
+            self._end_soon(self._idle.popleft())
+        if self._idle:
+            self._looking = asyncio.get_running_loop().call_later(self.idle_seconds, self._look)
+
+    async def _open(self) -> Connection:
+        async with asyncio.timeout(self.wait_seconds):
+            raw = await asyncpg.connect(**self.arguments)
+            if self._plans_once:
+                try:
+                    await raw.execute(_PLAN_ONCE)
+                except BaseException:
+                    _cut_off(raw)
+                    raise
+        connection = PostgresConnection(raw)
+        self._open_ones.add(connection)
+        return connection
+
+    async def _end(self, connection: Connection) -> None:
+        try:
+            if connection.is_clean:
+                with suppress(*database_errors()):  # it is gone already, or cut off now
+                    await connection.raw.close(timeout=CLOSE_SECONDS)
+        finally:
+            self._let_go(connection)
+
+    def _end_soon(self, connection: Connection) -> None:
+        task = asyncio.create_task(self._end(connection))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    def _let_go(self, connection: Connection) -> None:
+        self._open_ones.discard(connection)
+        _cut_off(connection.raw)
 
 
 def _cut_off(raw: Any) -> None:
     """Close a connection without another word."""
     with suppress(asyncpg.InterfaceError):  # asyncpg has let go already of one that the server closed
         raw.terminate()
-
-
-async def _plan_once(connection: asyncpg.Connection) -> None:
-    """Each statement has one plan, for all values, which is what tests look at.
-
-    Else the server weighs at each execution whether to plan it anew for these values, and where a list is short does so
-    every time, for a plan that is the same.
-    """
-    await connection.execute("SET plan_cache_mode = force_generic_plan")
-
-
-async def _keep(_connection: object) -> None:
-    """A connection that comes back is as it should be."""

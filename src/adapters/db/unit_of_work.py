@@ -55,7 +55,7 @@ class SqlUnitOfWork(UnitOfWork):
         traceback: TracebackType | None,
     ) -> None:
         """Roll back what was not committed, and give the connection back, even when the caller is being cancelled."""
-        await self._pool.give_back(self._connection)
+        await self._pool.release(self._connection)
 
     async def commit(self) -> None:
         """Make everything durable; the unit of work is spent."""

@@ -26,9 +26,9 @@ SLOW = {
 async def test_connection_that_came_back_is_taken_again(database: Database) -> None:
     """One after another needs one."""
     async with database.pool.reading() as first:
-        raw = getattr(first.raw, "_con", first.raw)
+        raw = first.raw
     async with database.pool.reading() as second:
-        assert getattr(second.raw, "_con", second.raw) is raw
+        assert second.raw is raw
 
 
 async def test_who_waits_too_long_for_a_connection_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,6 +114,63 @@ async def test_connection_that_the_server_cut_is_opened_anew(database: Database)
             await uow.commit()
     for _ in range(3):
         await add(database, place())
+
+
+async def _backends(database: Database) -> set[int]:
+    """Processes of the server that have a connection of ours, but for the one that asks."""
+    async with database.pool.reading() as connection:
+        others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid != pg_backend_pid()"
+        return {row["pid"] for row in await connection.raw.fetch(others)}
+
+
+async def _use_three(database: Database) -> None:
+    held = [await database.pool.acquire() for _ in range(3)]
+    for connection in held:
+        await connection.run("SELECT 1")
+        await database.pool.release(connection)
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"])
+async def test_connection_that_nobody_uses_is_closed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself, though nothing else happens; the one that is used goes on."""
+    monkeypatch.setattr(PostgresPool, "idle_seconds", 0.2)
+    await _use_three(database)
+    async with database.pool.reading() as busy:
+        assert len(await _backends(database)) == 2
+        async with asyncio.timeout(10):
+            while await _backends(database) != {busy.raw.get_server_pid()}:
+                await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"])
+async def test_connection_that_is_old_is_not_used_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it was; a new one is in its place, and it is gone."""
+    await _use_three(database)
+    old = await _backends(database)
+    monkeypatch.setattr(PostgresPool, "kept_seconds", 0.0)
+    async with database.pool.reading() as connection:
+        assert connection.raw.get_server_pid() not in old
+        monkeypatch.undo()
+        async with asyncio.timeout(10):
+            while await _backends(database) & old:
+                await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"])
+async def test_connection_that_does_not_come_back_is_cut_off(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever closes the pool waits for a moment, and no longer."""
+    monkeypatch.setattr(pools, "CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr("adapters.db.postgresql.CLOSE_SECONDS", 0.1)
+    database = Database(database_url)
+    held = await database.pool.acquire()
+    await database.pool.release(await database.pool.acquire())
+    async with asyncio.timeout(5):
+        await database.close()
+    with pytest.raises(database_errors()):
+        await held.run("SELECT 1")
+    await database.pool.release(held)
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql"])

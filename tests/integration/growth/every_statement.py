@@ -77,13 +77,13 @@ class _AskedPool(Pool):
     """Its one connection."""
 
     def __init__(self) -> None:
+        super().__init__(size=1)
         self.connection = _Asked()
 
-    async def acquire(self) -> Connection:
-        """The one."""
+    async def _open(self) -> Connection:
         return self.connection
 
-    async def release(self, connection: Connection) -> None:
+    async def _end(self, connection: Connection) -> None:
         """Nothing to do."""
 
     async def close(self) -> None:

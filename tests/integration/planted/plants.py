@@ -39,7 +39,7 @@ PLANTS: Final = [
         plant=storing.commit_on_the_way_out,
         seed=24,
     ),
-    Plant(name="lease_of_nobody", what="two workers take the same row", plant=storing.lease_of_nobody, seed=1417),
+    Plant(name="lease_of_nobody", what="two workers take the same row", plant=storing.lease_of_nobody, seed=1891),
     Plant(name="lease_for_ever", what="a killed worker's rows never come back", plant=storing.lease_for_ever, seed=5),
     Plant(
         name="settled_by_whoever",

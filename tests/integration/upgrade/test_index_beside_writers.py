@@ -10,6 +10,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
+from adapters.db import migrate as migrating
 from adapters.db.engine import create_engine, for_writing
 from adapters.db.migrations import expanding
 from adapters.db.opening import parse_url
@@ -80,6 +81,24 @@ async def test_others_write_while_it_waits_for_a_long_transaction(database_url: 
         assert await other.fetchval(_VALID, "ix_new") is True
     finally:
         await holder.close()
+        await other.close()
+
+
+@ONLY_POSTGRESQL
+async def test_who_waits_for_his_turn_to_migrate_keeps_no_index_waiting(database_url: str, engine_name: str) -> None:
+    """An index waits for whatever looks at the database; who waits for the index's migration must look at nothing."""
+    busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL"
+    other = await connect(database_url)
+    try:
+        async with asyncio.timeout(20):
+            async with migrating._alone(parse_url(database_url)):
+                waiting = asyncio.create_task(migrating.migrate(database_url))
+                while await other.fetchval(busy) < 3:  # the one whose turn it is, the one that waits, and this question
+                    await asyncio.sleep(0.01)
+                await build(database_url, "ix_new", "outbox", "attempts")
+                assert not waiting.done()
+            await waiting
+    finally:
         await other.close()
 
 

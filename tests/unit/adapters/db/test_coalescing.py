@@ -158,7 +158,7 @@ async def test_statement_that_is_cut_off_leaves_nobody_waiting() -> None:
     coalescer = Coalescer(questions, lanes=1)
     (first,) = await start(coalescer, "a")
     (second,) = await start(coalescer, "b")
-    (running,) = coalescer._groups
+    (running,) = coalescer._busy
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
