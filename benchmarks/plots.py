@@ -67,7 +67,7 @@ def _words(line: Line) -> str:
 def _draw_soak(report: Report, found: Soak, path: Path) -> None:
     figure, panel = plt.subplots(figsize=(10, 5))
     panel.plot([at for at, _ in found.samples], [size for _, size in found.samples], color=_COLOURS[0])
-    panel.set_ylim(bottom=0)
+    panel.set_ylim(0, 1.1 * found.peak_megabytes)
     panel.set_xlabel("seconds")
     panel.set_ylabel("MB resident")
     figure.suptitle(f"the API process under load, {found.requests:,} requests; {_machine(report)}")
